@@ -1,0 +1,208 @@
+//! Cuts a body into chunks: stretches of whole lines that are indexed, found and cited as one.
+//!
+//! Upholds REPLAY: every block lies in exactly one chunk, chunks are ordered and disjoint, and a
+//! chunk's line range is its byte range. Boundaries follow headings, so that a chunk can be read
+//! alone; code and table rows are torn only when one block exceeds the target by itself.
+
+use crate::document::Chunk;
+use crate::parse::lines::{Lines, source_line};
+use crate::parse::markdown::{Block, BlockKind};
+
+/// How large chunks become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkLimits {
+    /// A chunk ends before the block that would make it longer than this.
+    pub target_bytes: usize,
+    /// A heading begins a new chunk once the current one has this much.
+    pub min_bytes: usize,
+}
+
+impl Default for ChunkLimits {
+    fn default() -> Self {
+        Self {
+            target_bytes: 1200,
+            min_bytes: 400,
+        }
+    }
+}
+
+/// A chunk with the text to index for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DraftChunk {
+    /// Where it is.
+    pub chunk: Chunk,
+    /// What a reader sees of it; headings above it not included.
+    pub search_text: String,
+}
+
+/// Cuts a body along its blocks. There is always at least one chunk, because a document that has
+/// only a title must still be found.
+pub fn chunks(
+    body: &str,
+    blocks: &[Block],
+    first_line: u32,
+    limits: ChunkLimits,
+) -> Vec<DraftChunk> {
+    let lines = Lines::of(body);
+    let mut writer = Writer {
+        lines: &lines,
+        first_line,
+        path: Vec::new(),
+        chunks: Vec::new(),
+    };
+    let mut current: Vec<Piece<'_>> = Vec::new();
+    for piece in blocks
+        .iter()
+        .flat_map(|block| pieces(body, block, &lines, limits))
+    {
+        if ends_before(&current, &piece, limits) {
+            let leading = current.iter().rposition(|piece| !piece.is_heading());
+            // Headings at the end belong to what follows them.
+            let kept = current.split_off(leading.map_or(0, |last| last + 1));
+            writer.write(&current);
+            current = kept;
+        }
+        current.push(piece);
+    }
+    writer.write(&current);
+    if writer.chunks.is_empty() {
+        writer.write_empty();
+    }
+    writer.chunks
+}
+
+/// A block, or a part of one that is too long.
+struct Piece<'block> {
+    block: &'block Block,
+    start: usize,
+    end: usize,
+}
+
+impl Piece<'_> {
+    fn is_heading(&self) -> bool {
+        matches!(self.block.kind, BlockKind::Heading { .. })
+    }
+}
+
+fn pieces<'block>(
+    body: &str,
+    block: &'block Block,
+    lines: &Lines,
+    limits: ChunkLimits,
+) -> Vec<Piece<'block>> {
+    let piece = |start, end| {
+        let text = body.get(start..end).unwrap_or_default();
+        let end = start + text.trim_end().len();
+        // Trailing spaces of the last line stay: a chunk ends where a line ends.
+        let end = if end == start {
+            start
+        } else {
+            lines.end(end - 1)
+        };
+        Piece { block, start, end }
+    };
+    if block.end - block.start <= limits.target_bytes || block.splits.is_empty() {
+        return vec![piece(block.start, block.end)];
+    }
+    let mut allowed = Vec::new();
+    let mut from = block.start;
+    for to in block.splits.iter().copied().chain([block.end]) {
+        // One item of a list can be too long by itself; then any line of it will do.
+        if to - from > limits.target_bytes && block.kind == BlockKind::List {
+            allowed.extend_from_slice(lines.starts_between(from, to));
+        }
+        allowed.push(to);
+        from = to;
+    }
+    let mut pieces = Vec::new();
+    let mut start = block.start;
+    let mut reached = block.start;
+    for next in allowed {
+        if next - start > limits.target_bytes && reached > start {
+            pieces.push(piece(start, reached - 1));
+            start = reached;
+        }
+        reached = next;
+    }
+    pieces.push(piece(start, block.end));
+    pieces.retain(|piece| piece.end > piece.start);
+    pieces
+}
+
+/// Whether the current chunk ends before `next`.
+fn ends_before(current: &[Piece<'_>], next: &Piece<'_>, limits: ChunkLimits) -> bool {
+    let (Some(first), Some(last)) = (current.first(), current.last()) else {
+        return false;
+    };
+    if current.iter().all(Piece::is_heading) {
+        return false;
+    }
+    let is_large = last.end - first.start >= limits.min_bytes;
+    next.end - first.start > limits.target_bytes || (next.is_heading() && is_large)
+}
+
+struct Writer<'lines> {
+    lines: &'lines Lines,
+    first_line: u32,
+    path: Vec<(u8, String)>,
+    chunks: Vec<DraftChunk>,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, pieces: &[Piece<'_>]) {
+        let (Some(first), Some(last)) = (pieces.first(), pieces.last()) else {
+            return;
+        };
+        let mut heading = None;
+        let mut texts = Vec::new();
+        for piece in pieces {
+            self.enter(&piece.block.kind);
+            heading.get_or_insert_with(|| self.titles());
+            let text = piece.block.text_between(piece.start, piece.end);
+            if !text.is_empty() {
+                texts.push(text);
+            }
+        }
+        let chunk = Chunk {
+            number: u32::try_from(self.chunks.len()).unwrap_or(u32::MAX),
+            heading: heading.unwrap_or_default(),
+            start: first.start,
+            end: last.end,
+            first_line: source_line(self.first_line, self.lines.number(first.start)),
+            last_line: source_line(self.first_line, self.lines.number(last.end)),
+        };
+        self.chunks.push(DraftChunk {
+            chunk,
+            search_text: texts.join("\n"),
+        });
+    }
+
+    fn write_empty(&mut self) {
+        self.chunks.push(DraftChunk {
+            chunk: Chunk {
+                number: 0,
+                heading: Vec::new(),
+                start: 0,
+                end: 0,
+                first_line: self.first_line,
+                last_line: self.first_line,
+            },
+            search_text: String::new(),
+        });
+    }
+
+    fn enter(&mut self, kind: &BlockKind) {
+        if let BlockKind::Heading { level, title } = kind {
+            self.path.retain(|(above, _)| above < level);
+            self.path.push((*level, title.clone()));
+        }
+    }
+
+    fn titles(&self) -> Vec<String> {
+        let titles = self.path.iter().map(|(_, title)| title.clone());
+        titles.filter(|title| !title.is_empty()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

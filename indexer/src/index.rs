@@ -1,0 +1,236 @@
+//! The tantivy index: derived from the catalog, rebuildable, never consulted for permission.
+//!
+//! It holds terms and three numbers a chunk, no text. What it holds for an ord that the access
+//! table does not know is invisible, so it may run ahead of the catalog, or behind it.
+
+pub mod analyzer;
+mod schema;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use tantivy::directory::MmapDirectory;
+use tantivy::{
+    IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, TantivyError,
+    Term,
+};
+use thiserror::Error;
+
+use crate::catalog::Ord;
+use crate::chunk::{self, ChunkLimits, DraftChunk};
+use crate::document::Content;
+use crate::parse;
+
+pub use schema::Fields;
+
+/// Version of everything between a document's text and its terms: hidden-text and secret rules,
+/// chunks, analyzer. An index or a stored source hash of another version is made again.
+pub const PIPELINE_VERSION: u32 = 1;
+
+const WRITER_MEMORY_BYTES: usize = 96 * 1024 * 1024;
+
+/// Why the index could not do something.
+#[derive(Debug, Error)]
+pub enum IndexError {
+    /// Its folder cannot be used.
+    #[error("the index folder cannot be used: {0}")]
+    Folder(#[from] std::io::Error),
+    /// The engine refused.
+    #[error("the index failed: {0}")]
+    Engine(#[from] TantivyError),
+    /// Opened for reading only.
+    #[error("an index opened for reading cannot be written")]
+    ReadOnly,
+}
+
+/// The index of one data directory.
+pub(crate) struct Index {
+    fields: Fields,
+    reader: IndexReader,
+    writer: Option<Mutex<IndexWriter>>,
+}
+
+/// Whether an index on disk belongs to the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It was there and carries the catalog's generation and this pipeline's version.
+    Kept,
+    /// It is new and empty.
+    New,
+}
+
+impl Index {
+    /// Opens the index for writing. One that is damaged, or of another generation, is replaced by
+    /// an empty one.
+    pub(crate) fn open(folder: &Path, generation: &str) -> Result<(Self, Origin), IndexError> {
+        let identity = identity(generation);
+        if let Some(index) = existing(folder).filter(|index| carries(index, &identity)) {
+            return Ok((Self::with(index, true)?, Origin::Kept));
+        }
+        if folder.exists() {
+            std::fs::remove_dir_all(folder)?;
+        }
+        std::fs::create_dir_all(folder)?;
+        let (schema, _) = schema::schema();
+        let directory = MmapDirectory::open(folder).map_err(TantivyError::from)?;
+        let index = tantivy::Index::create(directory, schema, IndexSettings::default())?;
+        let opened = Self::with(index, true)?;
+        opened.commit(generation)?;
+        Ok((opened, Origin::New))
+    }
+
+    /// Opens the index for reading, beside whoever writes.
+    pub(crate) fn open_beside(folder: &Path, generation: &str) -> Result<Self, IndexError> {
+        let index = existing(folder).filter(|index| carries(index, &identity(generation)));
+        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        Self::with(index.ok_or_else(missing)?, false)
+    }
+
+    fn with(index: tantivy::Index, write: bool) -> Result<Self, IndexError> {
+        let (_, fields) = schema::schema();
+        let writer = if write {
+            Some(Mutex::new(
+                index.writer_with_num_threads(1, WRITER_MEMORY_BYTES)?,
+            ))
+        } else {
+            None
+        };
+        let reader = index
+            .reader_builder()
+            .reload_policy(ReloadPolicy::Manual)
+            .try_into()?;
+        Ok(Self {
+            fields,
+            reader,
+            writer,
+        })
+    }
+
+    /// The fields, for whoever searches.
+    pub(crate) const fn fields(&self) -> Fields {
+        self.fields
+    }
+
+    /// What the last commit holds.
+    pub(crate) fn searcher(&self) -> Searcher {
+        self.reader.searcher()
+    }
+
+    /// Adds the chunks of one revision; they show after the next commit.
+    pub(crate) fn add(
+        &self,
+        ord: Ord,
+        content: &Content,
+        chunks: &[DraftChunk],
+    ) -> Result<(), IndexError> {
+        self.write(|writer| {
+            for draft in chunks {
+                let text = searchable_text(content, draft);
+                let terms = schema::pre_tokenized(&text);
+                let mut document = TantivyDocument::new();
+                document.add_u64(self.fields.ord, u64::from(ord));
+                document.add_u64(self.fields.number, u64::from(draft.chunk.number));
+                document.add_u64(self.fields.length, terms.tokens.len() as u64);
+                document.add_pre_tokenized_text(self.fields.text, terms);
+                writer.add_document(document)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Deletes the chunks of revisions; space comes back as segments merge.
+    pub(crate) fn delete(&self, ords: impl IntoIterator<Item = Ord>) -> Result<(), IndexError> {
+        self.write(|writer| {
+            for ord in ords {
+                writer.delete_term(Term::from_field_u64(self.fields.ord, u64::from(ord)));
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes additions and deletions durable and visible.
+    pub(crate) fn commit(&self, generation: &str) -> Result<(), IndexError> {
+        self.write(|writer| {
+            let mut prepared = writer.prepare_commit()?;
+            prepared.set_payload(&identity(generation));
+            prepared.commit()?;
+            Ok(())
+        })?;
+        self.reader.reload()?;
+        Ok(())
+    }
+
+    /// Forgets additions and deletions since the last commit.
+    pub(crate) fn rollback(&self) -> Result<(), IndexError> {
+        self.write(|writer| {
+            writer.rollback()?;
+            Ok(())
+        })
+    }
+
+    /// Every ord that has chunks here, ascending.
+    pub(crate) fn ords(&self) -> Result<BTreeSet<Ord>, IndexError> {
+        let searcher = self.searcher();
+        let mut ords = BTreeSet::new();
+        for segment in searcher.segment_readers() {
+            let column = segment.fast_fields().u64("ord")?;
+            for document in segment.doc_ids_alive() {
+                let value = column.first(document);
+                ords.extend(value.and_then(|ord| Ord::try_from(ord).ok()));
+            }
+        }
+        Ok(ords)
+    }
+
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&mut IndexWriter) -> Result<T, IndexError>,
+    ) -> Result<T, IndexError> {
+        let writer = self.writer.as_ref().ok_or(IndexError::ReadOnly)?;
+        work(&mut writer.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Cuts a stored body into chunks, as the pipeline did when it was staged.
+pub(crate) fn cut(content: &Content) -> Vec<DraftChunk> {
+    let blocks = parse::markdown::blocks(&content.body);
+    let limits = ChunkLimits::default();
+    chunk::chunks(&content.body, &blocks, content.first_line, limits)
+}
+
+/// What a chunk is found by: the title, the headings above it, and its own text.
+fn searchable_text(content: &Content, draft: &DraftChunk) -> String {
+    let mut text = content.title.clone();
+    for heading in &draft.chunk.heading {
+        if *heading != content.title {
+            text.push('\n');
+            text.push_str(heading);
+        }
+    }
+    text.push('\n');
+    text.push_str(&draft.search_text);
+    text
+}
+
+fn identity(generation: &str) -> String {
+    format!("{generation} {PIPELINE_VERSION}")
+}
+
+fn existing(folder: &Path) -> Option<tantivy::Index> {
+    let directory = MmapDirectory::open(folder).ok()?;
+    let index = tantivy::Index::open(directory).ok()?;
+    // Cheap against a flipped bit in a segment: every file carries a checksum.
+    let sound = index
+        .validate_checksum()
+        .is_ok_and(|damaged| damaged.is_empty());
+    sound.then_some(index)
+}
+
+fn carries(index: &tantivy::Index, identity: &str) -> bool {
+    let (schema, _) = schema::schema();
+    index.schema() == schema
+        && index
+            .load_metas()
+            .is_ok_and(|metas| metas.payload.as_deref() == Some(identity))
+}

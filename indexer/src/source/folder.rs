@@ -1,0 +1,190 @@
+//! Folders of Markdown files: which files there are, and which folder policies.
+//!
+//! `.gitignore` files are honoured, symbolic links are not followed (one could lead out of the
+//! folder that somebody decided to publish), and whatever is not Markdown is named as skipped.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ignore::{DirEntry, WalkBuilder};
+use thiserror::Error;
+
+/// Name of the file that holds a folder's policy.
+pub const POLICY_FILE: &str = ".acl.yaml";
+
+/// Endings of the files that are Markdown.
+const MARKDOWN_ENDINGS: [&str; 4] = [".md", ".markdown", ".mdx", ".md.erb"];
+
+/// Why a folder could not be read. Nothing is indexed then: half a folder would look like
+/// removed files.
+#[derive(Debug, Error)]
+pub enum FolderError {
+    /// The folder is not there.
+    #[error("{0} is not a folder")]
+    NotAFolder(PathBuf),
+    /// Something below it cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The walk itself failed.
+    #[error("cannot walk the folder: {0}")]
+    Walk(#[from] ignore::Error),
+    /// Two source folders hold the same relative path.
+    #[error("{path} is in two of the source folders; one collection needs distinct paths")]
+    Twice {
+        /// The relative path.
+        path: String,
+    },
+    /// A file name is not UTF-8.
+    #[error("the name of {0} is not UTF-8")]
+    Name(PathBuf),
+}
+
+/// What the folders hold. Paths are relative to their root, with `/`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct FolderListing {
+    /// Markdown files by relative path.
+    pub documents: BTreeMap<String, PathBuf>,
+    /// Folder policies by relative folder path, `""` for the root.
+    pub policies: BTreeMap<String, PathBuf>,
+    /// Files that were meant to be folder policies but are not named so, by folder.
+    pub misspelt: BTreeMap<String, String>,
+    /// Other files by relative path.
+    pub skipped: Vec<String>,
+}
+
+/// Lists several folders as one tree.
+pub fn list(roots: &[PathBuf]) -> Result<FolderListing, FolderError> {
+    let mut listing = FolderListing::default();
+    for root in roots {
+        if !root.is_dir() {
+            return Err(FolderError::NotAFolder(root.clone()));
+        }
+        list_root(root, &mut listing)?;
+    }
+    listing.skipped.sort_unstable();
+    Ok(listing)
+}
+
+/// Reads one file, naming it if that fails.
+pub fn read(path: &Path) -> Result<Vec<u8>, FolderError> {
+    std::fs::read(path).map_err(|source| FolderError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn list_root(root: &Path, listing: &mut FolderListing) -> Result<(), FolderError> {
+    let walk = WalkBuilder::new(root)
+        .hidden(false)
+        .parents(false)
+        .ignore(false)
+        .git_ignore(true)
+        .git_global(false)
+        .git_exclude(false)
+        .require_git(false)
+        .filter_entry(|entry| entry.file_name() != ".git")
+        .build();
+    for entry in walk {
+        let entry = entry?;
+        if entry.file_type().is_some_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        place(root, &entry, listing)?;
+    }
+    Ok(())
+}
+
+fn place(root: &Path, entry: &DirEntry, listing: &mut FolderListing) -> Result<(), FolderError> {
+    let path = entry.path();
+    let relative = relative(root, path)?;
+    let (folder, name) = relative.rsplit_once('/').unwrap_or(("", &relative));
+    if name == ".gitignore" {
+        return Ok(());
+    }
+    let plain_file = entry.file_type().is_some_and(|kind| kind.is_file());
+    let lower = name.to_lowercase();
+    let markdown = MARKDOWN_ENDINGS
+        .iter()
+        .any(|ending| lower.ends_with(ending));
+    if is_misspelt_policy(name) {
+        listing
+            .misspelt
+            .insert(folder.to_owned(), name.chars().take(40).collect());
+        return Ok(());
+    }
+    if name == POLICY_FILE {
+        return Ok(());
+    }
+    if !(plain_file && markdown) {
+        listing.skipped.push(relative);
+        return Ok(());
+    }
+    find_policies(root, folder, listing)?;
+    match listing.documents.insert(relative.clone(), path.to_owned()) {
+        Some(_) => Err(FolderError::Twice { path: relative }),
+        None => Ok(()),
+    }
+}
+
+/// Looks for the policies above a document by name. The walk is not asked: a `.gitignore` that
+/// hides a policy file would lose its denies.
+fn find_policies(
+    root: &Path,
+    folder: &str,
+    listing: &mut FolderListing,
+) -> Result<(), FolderError> {
+    for enclosing in with_enclosing(folder) {
+        let path = root.join(enclosing).join(POLICY_FILE);
+        if listing.policies.get(enclosing) == Some(&path) {
+            continue;
+        }
+        let found = path.symlink_metadata();
+        if matches!(&found, Err(error) if error.kind() == std::io::ErrorKind::NotFound) {
+            continue;
+        }
+        if listing
+            .policies
+            .insert(enclosing.to_owned(), path)
+            .is_some()
+        {
+            let path = format!("{enclosing}/{POLICY_FILE}");
+            return Err(FolderError::Twice { path });
+        }
+    }
+    Ok(())
+}
+
+/// Names that were meant to be a policy file. Ignoring one would lose what it says.
+fn is_misspelt_policy(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    name != POLICY_FILE
+        && matches!(
+            lower.as_str(),
+            ".acl.yaml" | ".acl.yml" | "acl.yaml" | "acl.yml"
+        )
+}
+
+fn relative(root: &Path, path: &Path) -> Result<String, FolderError> {
+    let inner = path.strip_prefix(root).unwrap_or(path);
+    let text = inner
+        .to_str()
+        .ok_or_else(|| FolderError::Name(path.to_owned()))?;
+    Ok(text.replace(std::path::MAIN_SEPARATOR, "/"))
+}
+
+/// The folders that enclose a document's path, outermost first, beginning with the root `""`.
+pub fn enclosing(document: &str) -> impl Iterator<Item = &str> {
+    let inner = document.match_indices('/');
+    std::iter::once("").chain(inner.map(|(at, _)| document.split_at(at).0))
+}
+
+/// A folder with the folders that enclose it, outermost first.
+fn with_enclosing(folder: &str) -> impl Iterator<Item = &str> {
+    let itself = (!folder.is_empty()).then_some(folder);
+    enclosing(folder).chain(itself)
+}

@@ -1,0 +1,162 @@
+//! `ambit doctor`: what is wrong with a data directory, in words.
+
+use std::path::PathBuf;
+
+use ambit_indexer::store::StoreError;
+use anyhow::Result;
+use serde_json::json;
+
+use super::{Outcome, Place, existing, terminal};
+use crate::app::{Access, App, AppError, World};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DoctorCommand {
+    /// Data directory.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One thing that was looked at.
+struct Finding {
+    what: &'static str,
+    sound: bool,
+    says: String,
+}
+
+impl DoctorCommand {
+    pub(super) fn run(self) -> Result<Outcome> {
+        existing(&self.data)?;
+        let findings = self.examine()?;
+        if self.json {
+            let listed = findings.iter().map(
+                |finding| json!({"what": finding.what, "ok": finding.sound, "says": finding.says}),
+            );
+            terminal::line(&serde_json::Value::from_iter(listed).to_string())?;
+        } else {
+            for finding in &findings {
+                let mark = if finding.sound { "ok     " } else { "PROBLEM" };
+                terminal::line(&format!("{mark}  {}: {}", finding.what, finding.says))?;
+            }
+        }
+        Ok(match findings.iter().all(|finding| finding.sound) {
+            true => Outcome::Done,
+            false => Outcome::Problem,
+        })
+    }
+
+    fn examine(&self) -> Result<Vec<Finding>> {
+        let mut findings = Vec::new();
+        let place = Place {
+            data: self.data.clone(),
+            config: self.config.clone(),
+        };
+        // The audit log first: a broken one keeps the rest from opening.
+        findings.push(match super::audit::report(&self.data) {
+            Ok(report) => Finding {
+                what: "audit log",
+                sound: report.is_sound(),
+                says: format!(
+                    "{} records, {} problems",
+                    report.records,
+                    report.problems.len()
+                ),
+            },
+            Err(error) => Finding {
+                what: "audit log",
+                sound: false,
+                says: format!("{error:#}"),
+            },
+        });
+        let config = place.config()?;
+        let opened = App::open(
+            &self.data,
+            config.clone(),
+            Access::Write,
+            false,
+            World::real(),
+        );
+        let (app, held) = match opened {
+            Err(AppError::Store(StoreError::InUse(_))) => {
+                let world = World::real();
+                (
+                    App::open(&self.data, config, Access::Beside, false, world),
+                    true,
+                )
+            }
+            other => (other, false),
+        };
+        let app = match app {
+            Ok(app) => app,
+            Err(error) => {
+                findings.push(Finding {
+                    what: "opening",
+                    sound: false,
+                    says: format!("{:#}", anyhow::Error::from(error)),
+                });
+                return Ok(findings);
+            }
+        };
+        findings.push(Finding {
+            what: "server",
+            sound: true,
+            says: match held {
+                true => "another process holds the directory".to_owned(),
+                false => "nobody holds the directory".to_owned(),
+            },
+        });
+        examine_store(&app, &mut findings)?;
+        Ok(findings)
+    }
+}
+
+fn examine_store(app: &App, findings: &mut Vec<Finding>) -> Result<()> {
+    let counts = app.store().counts()?;
+    findings.push(Finding {
+        what: "catalog",
+        sound: true,
+        says: format!(
+            "{} documents, {} chunks, {} revisions, {} distinct ACLs",
+            counts.documents, counts.chunks, counts.revisions, counts.acls
+        ),
+    });
+    findings.push(Finding {
+        what: "documents without an ACL",
+        sound: counts.without_acl == 0,
+        says: match counts.without_acl {
+            0 => "none".to_owned(),
+            some => format!("{some} documents that nobody can read"),
+        },
+    });
+    let unindexed = app.store().unindexed()?;
+    findings.push(Finding {
+        what: "index",
+        sound: unindexed == 0,
+        says: match unindexed {
+            0 => "holds every document".to_owned(),
+            some => format!("{some} documents cannot be found; ambit index --rebuild"),
+        },
+    });
+    let quarantined = app.store().quarantined()?;
+    if quarantined.is_empty() {
+        findings.push(Finding {
+            what: "quarantine",
+            sound: true,
+            says: "empty".to_owned(),
+        });
+    }
+    for (collection, file) in quarantined {
+        let line = file.line.map(|line| format!(":{line}")).unwrap_or_default();
+        findings.push(Finding {
+            what: "quarantine",
+            sound: false,
+            says: format!("{collection}/{}{line}: {}", file.path, file.reason),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,289 @@
+//! Ranking, written to be read: the reference that a faster engine has to equal bit for bit.
+//!
+//! Upholds NON-INTERFERENCE: number of chunks, terms and document frequencies are counted over
+//! permitted chunks of one snapshot (leaks N1-N3); scores are sums in query order in `f64`
+//! (N5); equal scores are ordered by document id and chunk number (N4).
+
+use std::collections::HashMap;
+
+use ambit_indexer::catalog::{Ord, Selection};
+use ambit_indexer::store::Snapshot;
+use tantivy::columnar::Column;
+use tantivy::fieldnorm::FieldNormReader;
+use tantivy::postings::Postings;
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocId, DocSet, SegmentReader, TERMINATED, Term};
+
+use super::SearchError;
+use super::query::WeightedQuery;
+
+/// BM25 term saturation (Robertson and Zaragoza 2009, with Lucene's defaults).
+const K1: f64 = 1.2;
+/// BM25 length normalisation.
+const B: f64 = 0.75;
+
+/// How many chunks are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Chunks in all.
+    pub(crate) top_k: usize,
+    /// Chunks of one document.
+    pub(crate) per_document: usize,
+}
+
+/// A chunk with its score.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct RankedChunk {
+    /// Number of the revision.
+    pub(crate) ord: Ord,
+    /// Number of the chunk within it.
+    pub(crate) number: u32,
+    /// Sum of weighted BM25 contributions.
+    pub(crate) score: f64,
+}
+
+/// The best chunks, and what each query term is worth to this caller.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Ranking {
+    /// Best first.
+    pub(crate) chunks: Vec<RankedChunk>,
+    /// Weight times inverse document frequency, one a term of the query, for snippets.
+    pub(crate) term_values: Vec<f64>,
+}
+
+/// What is counted over the permitted chunks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Statistics {
+    chunks: u64,
+    terms: u64,
+}
+
+/// One segment, with which of its chunks the caller may read.
+struct Segment<'a> {
+    reader: &'a SegmentReader,
+    ord: Column<u64>,
+    number: Column<u64>,
+    norms: FieldNormReader,
+    permitted: Vec<bool>,
+}
+
+/// Permitted chunks of one segment that hold a term, with how often.
+type TermChunks = Vec<(DocId, u32)>;
+
+/// Ranks the permitted chunks that `admits` lets through.
+pub(crate) fn rank(
+    snapshot: &Snapshot,
+    selection: &Selection,
+    query: &WeightedQuery,
+    admits: &dyn Fn(Ord) -> bool,
+    limits: Limits,
+) -> Result<Ranking, SearchError> {
+    let mut statistics = Statistics::default();
+    let mut segments = Vec::new();
+    for reader in snapshot.searcher.segment_readers() {
+        segments.push(open_segment(reader, snapshot, selection, &mut statistics)?);
+    }
+    if statistics.chunks == 0 {
+        return Ok(Ranking::default());
+    }
+    let mut scores: Vec<HashMap<DocId, f64>> = vec![HashMap::new(); segments.len()];
+    let mut term_values = Vec::with_capacity(query.terms.len());
+    for term in &query.terms {
+        let found = segments
+            .iter()
+            .map(|segment| term_chunks(segment, snapshot, &term.text))
+            .collect::<Result<Vec<TermChunks>, _>>()?;
+        let frequency: usize = found.iter().map(Vec::len).sum();
+        let value = term.weight * inverse_document_frequency(frequency as u64, statistics.chunks);
+        term_values.push(value);
+        for ((segment, chunks), scores) in segments.iter().zip(&found).zip(&mut scores) {
+            for &(document, count) in chunks {
+                let saturation = saturation(count, segment.norms.fieldnorm(document), statistics);
+                *scores.entry(document).or_insert(0.0) += value * saturation;
+            }
+        }
+    }
+    let mut candidates = Vec::new();
+    for (segment, scores) in segments.iter().zip(scores) {
+        candidates.extend(candidates_of(segment, snapshot, query, scores, admits)?);
+    }
+    Ok(Ranking {
+        chunks: best(candidates, selection, limits),
+        term_values,
+    })
+}
+
+fn open_segment<'a>(
+    reader: &'a SegmentReader,
+    snapshot: &Snapshot,
+    selection: &Selection,
+    statistics: &mut Statistics,
+) -> Result<Segment<'a>, SearchError> {
+    let ord = reader.fast_fields().u64("ord")?;
+    let length = reader.fast_fields().u64("length")?;
+    let mut permitted = vec![false; reader.max_doc() as usize];
+    for document in reader.doc_ids_alive() {
+        let may_read = ord_of(&ord, document).is_some_and(|ord| selection.get(ord).is_some());
+        if !may_read {
+            continue;
+        }
+        statistics.chunks += 1;
+        statistics.terms += length.first(document).unwrap_or(0);
+        if let Some(slot) = permitted.get_mut(document as usize) {
+            *slot = true;
+        }
+    }
+    Ok(Segment {
+        ord,
+        number: reader.fast_fields().u64("number")?,
+        norms: reader.get_fieldnorms_reader(snapshot.fields.text)?,
+        reader,
+        permitted,
+    })
+}
+
+impl Segment<'_> {
+    fn permits(&self, document: DocId) -> bool {
+        let slot = self.permitted.get(document as usize);
+        slot.copied().unwrap_or(false)
+    }
+}
+
+fn term_chunks(
+    segment: &Segment<'_>,
+    snapshot: &Snapshot,
+    text: &str,
+) -> Result<TermChunks, SearchError> {
+    let term = Term::from_field_text(snapshot.fields.text, text);
+    let inverted = segment.reader.inverted_index(snapshot.fields.text)?;
+    let Some(mut postings) = inverted
+        .read_postings(&term, IndexRecordOption::WithFreqs)
+        .map_err(tantivy::TantivyError::from)?
+    else {
+        return Ok(Vec::new());
+    };
+    let mut chunks = Vec::new();
+    while postings.doc() != TERMINATED {
+        if segment.permits(postings.doc()) {
+            chunks.push((postings.doc(), postings.term_freq()));
+        }
+        postings.advance();
+    }
+    Ok(chunks)
+}
+
+/// `ln(1 + (N - df + 0.5) / (df + 0.5))`, which is positive for every `df <= N`.
+fn inverse_document_frequency(frequency: u64, chunks: u64) -> f64 {
+    // Counts are far below 2^53, so the conversions are exact.
+    let (df, n) = (frequency as f64, chunks as f64);
+    (1.0 + (n - df + 0.5) / (df + 0.5)).ln()
+}
+
+fn saturation(count: u32, length: u32, statistics: Statistics) -> f64 {
+    let average = statistics.terms as f64 / statistics.chunks as f64;
+    let relative = if average > 0.0 {
+        f64::from(length) / average
+    } else {
+        1.0
+    };
+    let count = f64::from(count);
+    count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * relative))
+}
+
+/// The scored chunks of a segment that pass the filters and hold every phrase.
+fn candidates_of(
+    segment: &Segment<'_>,
+    snapshot: &Snapshot,
+    query: &WeightedQuery,
+    scores: HashMap<DocId, f64>,
+    admits: &dyn Fn(Ord) -> bool,
+) -> Result<Vec<RankedChunk>, SearchError> {
+    let mut candidates = Vec::new();
+    for (document, score) in scores {
+        let Some(ord) = ord_of(&segment.ord, document).filter(|ord| admits(*ord)) else {
+            continue;
+        };
+        let number = segment.number.first(document);
+        let Some(number) = number.and_then(|number| u32::try_from(number).ok()) else {
+            continue;
+        };
+        if holds_phrases(segment, snapshot, query, document)? {
+            candidates.push(RankedChunk { ord, number, score });
+        }
+    }
+    Ok(candidates)
+}
+
+fn holds_phrases(
+    segment: &Segment<'_>,
+    snapshot: &Snapshot,
+    query: &WeightedQuery,
+    document: DocId,
+) -> Result<bool, SearchError> {
+    for phrase in &query.phrases {
+        if !holds_phrase(segment, snapshot, phrase, document)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn holds_phrase(
+    segment: &Segment<'_>,
+    snapshot: &Snapshot,
+    phrase: &[String],
+    document: DocId,
+) -> Result<bool, SearchError> {
+    let inverted = segment.reader.inverted_index(snapshot.fields.text)?;
+    let mut starts: Option<Vec<u32>> = None;
+    for (offset, text) in phrase.iter().enumerate() {
+        let term = Term::from_field_text(snapshot.fields.text, text);
+        let postings = inverted
+            .read_postings(&term, IndexRecordOption::WithFreqsAndPositions)
+            .map_err(tantivy::TantivyError::from)?;
+        let Some(mut postings) = postings else {
+            return Ok(false);
+        };
+        if postings.doc() > document || postings.seek(document) != document {
+            return Ok(false);
+        }
+        let mut positions = Vec::new();
+        postings.positions(&mut positions);
+        let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+        let here = positions.iter().filter_map(|at| at.checked_sub(offset));
+        let kept: Vec<u32> = match &starts {
+            None => here.collect(),
+            Some(before) => here.filter(|at| before.binary_search(at).is_ok()).collect(),
+        };
+        starts = Some(kept);
+    }
+    Ok(starts.is_some_and(|starts| !starts.is_empty()))
+}
+
+/// Best first; at most so many of one document.
+fn best(
+    mut candidates: Vec<RankedChunk>,
+    selection: &Selection,
+    limits: Limits,
+) -> Vec<RankedChunk> {
+    let id = |chunk: &RankedChunk| selection.get(chunk.ord).map(|facts| &facts.id);
+    candidates.sort_by(|a, b| {
+        let by_score = b.score.total_cmp(&a.score);
+        let by_key = || id(a).cmp(&id(b)).then(a.number.cmp(&b.number));
+        by_score.then_with(by_key)
+    });
+    let mut taken: HashMap<Ord, usize> = HashMap::new();
+    candidates.retain(|chunk| {
+        let count = taken.entry(chunk.ord).or_insert(0);
+        *count += 1;
+        *count <= limits.per_document
+    });
+    candidates.truncate(limits.top_k);
+    candidates
+}
+
+fn ord_of(column: &Column<u64>, document: DocId) -> Option<Ord> {
+    column
+        .first(document)
+        .and_then(|ord| Ord::try_from(ord).ok())
+}
