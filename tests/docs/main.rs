@@ -133,7 +133,9 @@ fn known_commands() -> Result<BTreeSet<String>, Box<dyn Error>> {
 fn used_commands(script: &str) -> Vec<String> {
     let mut used = Vec::new();
     let commands = script.replace("\\\n", " ").replace("$(", "\n");
-    let commands = commands.lines().flat_map(|line| line.split(['|', ';', '&']));
+    let commands = commands
+        .lines()
+        .flat_map(|line| line.split(['|', ';', '&']));
     for command in commands {
         let mut words = command
             .split_whitespace()
@@ -147,7 +149,11 @@ fn used_commands(script: &str) -> Vec<String> {
             _ => None,
         };
         let found = found.map(|word| word.trim_end_matches(')'));
-        used.extend(found.filter(|word| !word.starts_with('-')).map(str::to_owned));
+        used.extend(
+            found
+                .filter(|word| !word.starts_with('-'))
+                .map(str::to_owned),
+        );
     }
     used
 }

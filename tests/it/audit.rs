@@ -17,14 +17,22 @@ fn planted() -> [Planted; 3] {
     [
         Planted::new("", "one", acl([grant("group:sre")]), "restart the database"),
         Planted::new("", "two", acl([grant("user:alice")]), "restart the queue"),
-        Planted::new("", "three", acl([grant("user:bob")]), "restart the database"),
+        Planted::new(
+            "",
+            "three",
+            acl([grant("user:bob")]),
+            "restart the database",
+        ),
     ]
 }
 
 fn calls(id: &str) -> [Call; 3] {
     [
         post("/v1/search", &json!({"query": "restart the database"})),
-        post("/v1/context", &json!({"query": "restart the database", "max_tokens": 900})),
+        post(
+            "/v1/context",
+            &json!({"query": "restart the database", "max_tokens": 900}),
+        ),
         get_document(id),
     ]
 }
@@ -67,7 +75,9 @@ async fn each_passage_is_in_exactly_one_record() {
     test.file().slow = Some(Duration::from_millis(30));
     let mut expected = BTreeMap::new();
     for call in calls(&id) {
-        let call = call.header("ambit-run-id", "run-1").header("traceparent", "trace-1");
+        let call = call
+            .header("ambit-run-id", "run-1")
+            .header("traceparent", "trace-1");
         let answer = client.send(call).await;
         assert!(!shown(&answer).is_empty());
         expected.insert(answer.answer_id().unwrap().to_owned(), shown(&answer));
@@ -78,7 +88,10 @@ async fn each_passage_is_in_exactly_one_record() {
         let Some(answer) = entry.answer else { continue };
         let caller = entry.caller.unwrap();
         assert_eq!((caller.object, caller.agent.as_str()), (alice, "demo"));
-        assert_eq!((entry.run.as_deref(), entry.trace.as_deref()), (Some("run-1"), Some("trace-1")));
+        assert_eq!(
+            (entry.run.as_deref(), entry.trace.as_deref()),
+            (Some("run-1"), Some("trace-1"))
+        );
         let list = passages(&entry.event).into_iter();
         let list: Vec<_> = list
             .map(|passage| (passage.document.clone(), passage.chunk_hash.to_string()))
@@ -111,7 +124,10 @@ async fn refused_without_a_log(test: &TestApp, client: &Client, id: &str) {
             assert_eq!(marks(&answer.text()).next(), None);
         }
         let absent = client.get("ops/absent.md").await;
-        assert_eq!(absent.status, 503, "nobody can probe while nothing is recorded");
+        assert_eq!(
+            absent.status, 503,
+            "nobody can probe while nothing is recorded"
+        );
         let mut file = test.file();
         (file.fail_append, file.fail_sync) = (false, round > 1);
     }
@@ -141,7 +157,10 @@ async fn a_server_that_cannot_record_is_not_ready() {
     test.file().fail_sync = true;
     client.get(&id).await;
     let answer = client.send(ready()).await;
-    assert_eq!((answer.status, answer.problem().as_str()), (503, "audit-unavailable"));
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (503, "audit-unavailable")
+    );
 }
 
 /// Asking for what is absent or forbidden is recorded alike, with what was asked.
@@ -150,14 +169,26 @@ async fn refused_documents_are_recorded() {
     let documents = planted();
     let test = TestApp::holding(Corpus::default().with(documents.clone())).await;
     let client = test.client(&user("alice", &["sre"]));
-    let asked = [documents[2].id(), "ops/absent.md".to_owned(), "x".to_owned()];
+    let asked = [
+        documents[2].id(),
+        "ops/absent.md".to_owned(),
+        "x".to_owned(),
+    ];
     for id in &asked {
         assert_eq!(client.get(id).await.status, 404);
     }
     let mut refused = Vec::new();
     for entry in test.entries() {
-        if let Event::Refused { surface, reason, document } = entry.event {
-            assert_eq!((surface.as_str(), reason.as_str()), ("documents", "not-found"));
+        if let Event::Refused {
+            surface,
+            reason,
+            document,
+        } = entry.event
+        {
+            assert_eq!(
+                (surface.as_str(), reason.as_str()),
+                ("documents", "not-found")
+            );
             assert_eq!(entry.answer, None);
             assert!(entry.caller.is_some());
             refused.push(document.unwrap());
@@ -176,7 +207,12 @@ async fn indexing_is_recorded_once() {
     test.index(Corpus::default().with(documents[..2].to_vec()));
     let mut changes = Vec::new();
     for entry in test.entries() {
-        if let Event::Change { document: Some(document), action, .. } = entry.event {
+        if let Event::Change {
+            document: Some(document),
+            action,
+            ..
+        } = entry.event
+        {
             changes.push((action, document));
         }
     }

@@ -31,7 +31,12 @@ fn people() -> Vec<(Person, usize)> {
 async fn tidemark() -> (TestApp, Vec<String>) {
     let test = TestApp::new().await;
     let report = test.index_folder("tidemark", fixtures().join("corpus"));
-    assert_eq!((report.indexed, report.quarantined.len()), (86, 15), "{:?}", report.quarantined);
+    assert_eq!(
+        (report.indexed, report.quarantined.len()),
+        (86, 15),
+        "{:?}",
+        report.quarantined
+    );
     let entries = test.entries().into_iter();
     let ids = entries.filter_map(|entry| match entry.event {
         ambit::audit::Event::Change { document, .. } => document,
@@ -57,9 +62,17 @@ async fn the_people_of_the_fixtures_read_what_the_readme_says() {
 
 fn queries() -> Vec<String> {
     let file = std::fs::read_to_string(fixtures().join("relevance.jsonl")).unwrap();
-    let lines = file.lines().filter(|line| !line.trim().is_empty()).step_by(4);
+    let lines = file
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .step_by(4);
     lines
-        .map(|line| serde_json::from_str::<Value>(line).unwrap()["query"].as_str().unwrap().to_owned())
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["query"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
         .collect()
 }
 
@@ -84,7 +97,9 @@ async fn source(client: &Client, document: &str) -> Source {
 impl Source {
     /// The cited lines, joined.
     fn cited(&self, citation: &Value) -> String {
-        let line = |position: usize| usize::try_from(citation["lines"][position].as_u64().unwrap()).unwrap();
+        let line = |position: usize| {
+            usize::try_from(citation["lines"][position].as_u64().unwrap()).unwrap()
+        };
         self.lines[line(0) - 1..line(1)].join("\n")
     }
 }
@@ -92,13 +107,21 @@ impl Source {
 fn assert_receipt(test: &TestApp, person: &Person, answer: &str, citation: &Value) {
     let receipt = verify_receipt(&test.audit_key(), citation["receipt"].as_str().unwrap()).unwrap();
     let name = person.subject.strip_prefix("user:").unwrap();
-    let own = |kind: PrincipalKind, name: &str| format!("{}:{}", kind.as_str(), ObjectId::from_name(kind, name));
-    let groups = person.groups.iter().map(|group| own(PrincipalKind::Group, group));
+    let own = |kind: PrincipalKind, name: &str| {
+        format!("{}:{}", kind.as_str(), ObjectId::from_name(kind, name))
+    };
+    let groups = person
+        .groups
+        .iter()
+        .map(|group| own(PrincipalKind::Group, group));
     let itself = own(PrincipalKind::User, name);
     let mut principals: BTreeSet<String> = groups.chain(["everyone".to_owned(), itself]).collect();
     assert!(principals.remove(&receipt.principal), "{receipt:?}");
     let object = ObjectId::from_name(PrincipalKind::User, name);
-    assert_eq!(receipt.subject, format!("user:{DEVELOPMENT_TENANT}/{object}"));
+    assert_eq!(
+        receipt.subject,
+        format!("user:{DEVELOPMENT_TENANT}/{object}")
+    );
     assert_eq!((receipt.agent.as_str(), receipt.time), ("demo", start()));
     assert_eq!(receipt.answer.to_string(), answer);
     assert_eq!(json!(receipt.document), citation["document"]);
@@ -134,7 +157,10 @@ async fn citations_lead_to_what_was_shown() {
             }
         }
     }
-    assert!(seen > 100 && compared * 10 > seen * 8, "{compared} of {seen}");
+    assert!(
+        seen > 100 && compared * 10 > seen * 8,
+        "{compared} of {seen}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,7 +175,10 @@ async fn citations_of_hits_hash_the_lines_they_name() {
         for (hit, number) in found["hits"].as_array().unwrap().iter().zip(1..) {
             let citation = &hit["citation"];
             assert_eq!(citation["number"], number);
-            assert_eq!((&citation["document"], &citation["title"]), (&hit["document"], &hit["title"]));
+            assert_eq!(
+                (&citation["document"], &citation["title"]),
+                (&hit["document"], &hit["title"])
+            );
             assert_receipt(&test, &person, id, citation);
             if number > 5 {
                 continue;

@@ -14,8 +14,17 @@ fn corpus() -> Corpus {
         sentence.repeat(6 + number)
     };
     let documents = (0..12).map(|number| {
-        let who = if number % 3 == 0 { "group:other" } else { "group:sre" };
-        Planted::new("a", &format!("doc{number}"), acl([grant(who)]), &text(number))
+        let who = if number % 3 == 0 {
+            "group:other"
+        } else {
+            "group:sre"
+        };
+        Planted::new(
+            "a",
+            &format!("doc{number}"),
+            acl([grant(who)]),
+            &text(number),
+        )
     });
     Corpus::default().with(documents)
 }
@@ -40,7 +49,10 @@ async fn a_context_keeps_within_its_budget() {
             assert_eq!(packed["handling"], "untrusted_data");
             assert_eq!(packed["context"].is_string(), format == "text");
             assert_eq!(packed["chunks"].is_array(), format == "chunks");
-            let (cited, omitted) = (list(&packed, "citations").len(), list(&packed, "omitted").len());
+            let (cited, omitted) = (
+                list(&packed, "citations").len(),
+                list(&packed, "omitted").len(),
+            );
             assert_eq!(cited + omitted, 8, "what is not in it is named: {packed}");
             for (number, citation) in list(&packed, "citations").iter().enumerate() {
                 assert_eq!(citation["number"], number + 1);
@@ -54,7 +66,10 @@ async fn a_caller_who_may_read_nothing_gets_an_empty_context() {
     let test = TestApp::holding(corpus()).await;
     let packed = context(&test.client(&user("mallory", &[])), 1000, "text").await;
     assert_eq!(packed["context"], "");
-    assert_eq!((list(&packed, "citations"), list(&packed, "omitted")), (&[][..], &[][..]));
+    assert_eq!(
+        (list(&packed, "citations"), list(&packed, "omitted")),
+        (&[][..], &[][..])
+    );
     assert_eq!(packed["usage"]["context_tokens"], 0);
 }
 
@@ -67,7 +82,11 @@ async fn a_context_can_be_rebuilt_from_its_record() {
     for (budget, format) in [(300, "text"), (5000, "text"), (5000, "chunks")] {
         let packed = context(&client, budget, format).await;
         let entries = test.entries();
-        let entry = entries.iter().find(|entry| entry.answer.is_some_and(|id| packed["id"] == id.to_string()));
+        let entry = entries.iter().find(|entry| {
+            entry
+                .answer
+                .is_some_and(|id| packed["id"] == id.to_string())
+        });
         let Event::Context(record) = &entry.unwrap().event else {
             panic!("another sort of entry");
         };
@@ -76,16 +95,21 @@ async fn a_context_can_be_rebuilt_from_its_record() {
             let document = client.get(&passage.document).await.ok();
             assert_eq!(document["revision"], passage.revision.to_string());
             let body = document["body"].as_str().unwrap();
-            let text = &body[usize::try_from(passage.start).unwrap()..usize::try_from(passage.end).unwrap()];
+            let text = &body
+                [usize::try_from(passage.start).unwrap()..usize::try_from(passage.end).unwrap()];
             assert_eq!(HexHash::of(text.as_bytes()), passage.chunk_hash);
             texts.push(text.to_owned());
         }
         let parts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let rebuilt = record.rebuild(&parts).expect("the record describes the context");
+        let rebuilt = record
+            .rebuild(&parts)
+            .expect("the record describes the context");
         match format {
             "text" => assert_eq!(packed["context"], rebuilt),
             _ => {
-                let shown = list(&packed, "chunks").iter().map(|chunk| chunk["text"].as_str().unwrap());
+                let shown = list(&packed, "chunks")
+                    .iter()
+                    .map(|chunk| chunk["text"].as_str().unwrap());
                 assert_eq!(shown.collect::<String>(), rebuilt);
             }
         }

@@ -10,7 +10,9 @@ use crate::support::naive::user;
 
 /// An answer without what differs between any two.
 fn timeless(mut answer: Answer) -> Answer {
-    answer.headers.retain(|(name, _)| name != "date" && name != "x-request-id");
+    answer
+        .headers
+        .retain(|(name, _)| name != "date" && name != "x-request-id");
     answer
 }
 
@@ -23,11 +25,19 @@ async fn a_forbidden_document_is_answered_like_an_absent_one() {
         broken: true,
         ..Planted::new("a", "broken", acl([grant("everyone")]), "words")
     };
-    let corpus = Corpus::default().with([open.clone(), hidden.clone(), unstated.clone(), broken.clone()]);
+    let corpus = Corpus::default().with([
+        open.clone(),
+        hidden.clone(),
+        unstated.clone(),
+        broken.clone(),
+    ]);
     let test = TestApp::holding(corpus).await;
     let client = test.client(&user("mallory", &["support"]));
     let absent = timeless(client.get("ops/a/absent.md").await);
-    assert_eq!((absent.status, absent.problem().as_str()), (404, "not-found"));
+    assert_eq!(
+        (absent.status, absent.problem().as_str()),
+        (404, "not-found")
+    );
     assert_eq!(absent.header("cache-control"), Some("no-store"));
     let ids = [hidden.id(), unstated.id(), broken.id()];
     for id in &ids {
@@ -61,7 +71,12 @@ async fn a_conditional_request_for_a_forbidden_document_is_answered_like_any() {
     let hidden = Planted::new("", "hidden", acl([grant("group:sre")]), "words");
     let test = TestApp::holding(Corpus::default().with([hidden.clone()])).await;
     let sre = test.client(&user("alice", &["sre"]));
-    let tag = sre.get(&hidden.id()).await.header("etag").unwrap().to_owned();
+    let tag = sre
+        .get(&hidden.id())
+        .await
+        .header("etag")
+        .unwrap()
+        .to_owned();
     let conditional = || get_document(&hidden.id()).header("if-none-match", tag.clone());
     let unchanged = sre.send(conditional()).await;
     assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
@@ -75,7 +90,12 @@ async fn a_conditional_request_for_a_forbidden_document_is_answered_like_any() {
 async fn a_reader_gets_the_whole_document() {
     let planted = Planted {
         updated: Some("2026-03-01T10:00:00Z".parse().unwrap()),
-        ..Planted::new("a b", "über ?#%", acl([grant("group:sre")]), "Words of *prose*.")
+        ..Planted::new(
+            "a b",
+            "über ?#%",
+            acl([grant("group:sre")]),
+            "Words of *prose*.",
+        )
     };
     let test = TestApp::holding(Corpus::default().with([planted.clone()])).await;
     let client = test.client(&user("alice", &["sre"]));
@@ -88,9 +108,15 @@ async fn a_reader_gets_the_whole_document() {
     assert_eq!(body["label"], "general");
     assert_eq!(body["tags"], json!(planted.tags));
     assert_eq!(body["updated"], "2026-03-01T10:00:00Z");
-    assert_eq!(body["uri"], json!(format!("https://wiki.example/{}#L1", planted.mark)));
+    assert_eq!(
+        body["uri"],
+        json!(format!("https://wiki.example/{}#L1", planted.mark))
+    );
     let revision = body["revision"].as_str().unwrap();
-    assert_eq!(answer.header("etag"), Some(format!("\"{revision}\"").as_str()));
+    assert_eq!(
+        answer.header("etag"),
+        Some(format!("\"{revision}\"").as_str())
+    );
     assert_eq!(answer.header("cache-control"), Some("no-store"));
 }
 
@@ -101,6 +127,10 @@ async fn a_document_without_a_link_has_one_to_its_own_page() {
     let test = TestApp::holding(Corpus::default().with([planted.clone()])).await;
     let client = test.client(&user("alice", &[]));
     let body = client.get(&planted.id()).await.ok();
-    let target = body["uri"].as_str().unwrap().strip_prefix("https://ambit.example").unwrap();
+    let target = body["uri"]
+        .as_str()
+        .unwrap()
+        .strip_prefix("https://ambit.example")
+        .unwrap();
     assert_eq!(client.send(Call::new("GET", target)).await.ok(), body);
 }

@@ -45,7 +45,13 @@ fn naive_bm25(chunks: &[Chunk], query: &str) -> Vec<(String, f64)> {
     let average = chunks.iter().map(|chunk| chunk.terms.len()).sum::<usize>() as f64 / n;
     let mut scores: BTreeMap<&str, f64> = BTreeMap::new();
     for wanted in &query.terms {
-        let count = |chunk: &Chunk| chunk.terms.iter().filter(|term| **term == wanted.text).count() as f64;
+        let count = |chunk: &Chunk| {
+            chunk
+                .terms
+                .iter()
+                .filter(|term| **term == wanted.text)
+                .count() as f64
+        };
         let df = chunks.iter().filter(|chunk| count(chunk) > 0.0).count() as f64;
         let idf = (1.0 + (n - df + 0.5) / (df + 0.5)).ln();
         for chunk in chunks.iter().filter(|chunk| count(chunk) > 0.0) {
@@ -54,7 +60,10 @@ fn naive_bm25(chunks: &[Chunk], query: &str) -> Vec<(String, f64)> {
             *scores.entry(&chunk.document).or_default() += wanted.weight * idf * saturation;
         }
     }
-    let mut ranked: Vec<_> = scores.into_iter().map(|(id, score)| (id.to_owned(), score)).collect();
+    let mut ranked: Vec<_> = scores
+        .into_iter()
+        .map(|(id, score)| (id.to_owned(), score))
+        .collect();
     // Stable, and the map is in order of ids: ties are too.
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     ranked
@@ -63,8 +72,13 @@ fn naive_bm25(chunks: &[Chunk], query: &str) -> Vec<(String, f64)> {
 fn hits(answer: &Answer) -> Vec<(String, f64)> {
     let body = answer.ok();
     let hits = body["hits"].as_array().unwrap().iter();
-    hits.map(|hit| (hit["document"].as_str().unwrap().to_owned(), hit["score"].as_f64().unwrap()))
-        .collect()
+    hits.map(|hit| {
+        (
+            hit["document"].as_str().unwrap().to_owned(),
+            hit["score"].as_f64().unwrap(),
+        )
+    })
+    .collect()
 }
 
 fn assert_alike(found: &[(String, f64)], expected: &[(String, f64)], what: &str) {
@@ -81,7 +95,10 @@ fn assert_alike(found: &[(String, f64)], expected: &[(String, f64)], what: &str)
         let wanted = expected_by_id[id];
         let near = |other: f64| (score - other).abs() <= 1e-9 * other.abs();
         assert!(near(wanted), "{what}: {id} has {score}, not {wanted}");
-        assert!(near(*position_score), "{what}: {id} stands in another one's place");
+        assert!(
+            near(*position_score),
+            "{what}: {id} stands in another one's place"
+        );
     }
 }
 
@@ -150,7 +167,12 @@ proptest! {
 #[tokio::test(flavor = "multi_thread")]
 async fn ties_are_ordered_by_document_id() {
     let document = |path: &str| {
-        Planted::plain(path, acl([grant("everyone")]), "The title", "restart the database\n")
+        Planted::plain(
+            path,
+            acl([grant("everyone")]),
+            "The title",
+            "restart the database\n",
+        )
     };
     let test = TestApp::new().await;
     let mut corpus = Corpus::default();
@@ -159,9 +181,22 @@ async fn ties_are_ordered_by_document_id() {
         test.index(corpus.clone());
     }
     let found = hits(&test.client(&user("alice", &[])).search("database").await);
-    assert!(found.windows(2).all(|pair| pair[0].1 == pair[1].1), "{found:?}");
+    assert!(
+        found.windows(2).all(|pair| pair[0].1 == pair[1].1),
+        "{found:?}"
+    );
     let ids: Vec<&str> = found.iter().map(|(id, _)| id.as_str()).collect();
-    assert_eq!(ids, ["ops/A.md", "ops/a-.md", "ops/a.md", "ops/b/a.md", "ops/m.md", "ops/z.md"]);
+    assert_eq!(
+        ids,
+        [
+            "ops/A.md",
+            "ops/a-.md",
+            "ops/a.md",
+            "ops/b/a.md",
+            "ops/m.md",
+            "ops/z.md"
+        ]
+    );
 }
 
 /// Many better documents that the caller may not read do not crowd out those that it may (B16).
@@ -169,11 +204,21 @@ async fn ties_are_ordered_by_document_id() {
 async fn hidden_documents_do_not_crowd_out_visible_ones() {
     let hidden = (0..300).map(|number| {
         let text = "failover failover failover\n";
-        Planted::plain(&format!("h{number}.md"), acl([grant("group:sre")]), "failover", text)
+        Planted::plain(
+            &format!("h{number}.md"),
+            acl([grant("group:sre")]),
+            "failover",
+            text,
+        )
     });
     let visible = (0..12).map(|number| {
         let text = format!("{} failover\n", "padding ".repeat(30));
-        Planted::plain(&format!("v{number}.md"), acl([grant("everyone")]), "text", &text)
+        Planted::plain(
+            &format!("v{number}.md"),
+            acl([grant("everyone")]),
+            "text",
+            &text,
+        )
     });
     let test = TestApp::holding(Corpus::default().with(hidden).with(visible)).await;
     let client = test.client(&user("mallory", &[]));

@@ -40,7 +40,11 @@ async fn shown(client: &Client, planted: &Planted) -> Vec<bool> {
 /// Before, and with each sort of change that takes the document away.
 fn changes(kept: &Planted, taken: &Planted) -> (Corpus, Vec<Corpus>) {
     let base = || Corpus::default().with([kept.clone()]);
-    let with = |taken: Planted| base().with([taken]).folder("taken", acl([grant("group:sre")]));
+    let with = |taken: Planted| {
+        base()
+            .with([taken])
+            .folder("taken", acl([grant("group:sre")]))
+    };
     let own = Planted {
         policy: acl([grant("user:bob")]),
         ..taken.clone()
@@ -54,7 +58,9 @@ fn changes(kept: &Planted, taken: &Planted) -> (Corpus, Vec<Corpus>) {
         base().folder("taken", acl([grant("group:sre")])),
         // The folder's grant goes away; a folder above denies; the folder says nothing any more.
         with(taken.clone()).folder("taken", acl([grant("group:dba")])),
-        with(taken.clone()).folder("", acl([deny("user:alice")])).folder("kept", acl([])),
+        with(taken.clone())
+            .folder("", acl([deny("user:alice")]))
+            .folder("kept", acl([])),
         base().with([taken.clone()]),
         // The document states an ACL of its own, or one that cannot be parsed.
         with(own),
@@ -84,14 +90,20 @@ async fn an_acknowledged_change_is_in_force_at_once() {
 
 fn withdrawn(test: &TestApp) -> usize {
     let entries = test.entries().into_iter();
-    entries.filter(|entry| matches!(entry.event, Event::Withdrawn { .. })).count()
+    entries
+        .filter(|entry| matches!(entry.event, Event::Withdrawn { .. }))
+        .count()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_during_the_recording_withdraws_the_answer() {
     let (kept, taken) = (kept(), taken());
     let (before, after) = changes(&kept, &taken);
-    for (number, change) in after.into_iter().enumerate().filter(|(number, _)| number % 2 == 0) {
+    for (number, change) in after
+        .into_iter()
+        .enumerate()
+        .filter(|(number, _)| number % 2 == 0)
+    {
         for call in calls(&taken.id()) {
             let test = TestApp::holding(before.clone()).await;
             let alice = test.client(&user("alice", &["sre"]));
@@ -110,14 +122,13 @@ async fn a_change_during_the_recording_withdraws_the_answer() {
 /// New content under a new ACL: the old readers never see it (leak D2).
 #[tokio::test(flavor = "multi_thread")]
 async fn new_content_is_never_shown_under_the_old_acl() {
-    let before = Planted::new("", "plan", acl([grant("group:sre")]), QUERY);
-    let secret = crate::support::corpus::fresh_mark();
-    let after = Planted {
-        policy: acl([grant("user:bob")]),
-        body: format!("{QUERY} {secret}\n"),
-        mark: secret.clone(),
-        ..before.clone()
+    let revision = |who| {
+        let planted = Planted::plain("plan.md", acl([grant(who)]), "Plan", "");
+        let body = format!("{QUERY} {}\n", planted.mark);
+        Planted { body, ..planted }
     };
+    let (before, after) = (revision("group:sre"), revision("user:bob"));
+    let secret = after.mark.clone();
     let test = TestApp::holding(Corpus::default().with([before.clone()])).await;
     let alice = test.client(&user("alice", &["sre"]));
     test.file().during_sync = Some(test.prepared(Corpus::default().with([after.clone()])));
@@ -142,7 +153,12 @@ async fn grants_and_denies_end_at_their_instant() {
     let test = TestApp::holding(Corpus::default().with([expiring.clone(), lifted.clone()])).await;
     let alice = test.client(&user("alice", &["sre"]));
     let just_before = end - SignedDuration::from_micros(1);
-    for (now, live) in [(start(), true), (just_before, true), (end, false), (end + hour, false)] {
+    for (now, live) in [
+        (start(), true),
+        (just_before, true),
+        (end, false),
+        (end + hour, false),
+    ] {
         test.clock().advance_to(now);
         assert_eq!(shown(&alice, &expiring).await, [live; 3], "{now}");
         assert_eq!(shown(&alice, &lifted).await, [!live; 3], "{now}");

@@ -84,7 +84,9 @@ fn corpus() -> Corpus {
 fn operations() -> BTreeSet<(String, String)> {
     let document: Value = serde_json::to_value(ambit::http::openapi()).unwrap();
     let paths = document["paths"].as_object().unwrap().iter();
-    let methods = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+    let methods = [
+        "get", "put", "post", "delete", "options", "head", "patch", "trace",
+    ];
     paths
         .flat_map(|(path, item)| {
             let known = item.as_object().unwrap().keys();
@@ -100,7 +102,11 @@ fn every_route_is_in_the_table() {
     let listed: BTreeSet<_> = listed
         .map(|route| (route.method.to_owned(), route.path.to_owned()))
         .collect();
-    assert_eq!(operations(), listed, "state here what a new route answers to whom");
+    assert_eq!(
+        operations(),
+        listed,
+        "state here what a new route answers to whom"
+    );
 }
 
 /// Claims like those of a token, which a test can spoil.
@@ -143,12 +149,37 @@ fn refused(test: &TestApp) -> Vec<(&'static str, Client, u16, &'static str)> {
     vec![
         ("no token", client(None), 401, "missing-token"),
         ("forged", client(Some(forged)), 401, "invalid-token"),
-        ("garbage", client(Some("Bearer x".to_owned())), 401, "invalid-token"),
+        (
+            "garbage",
+            client(Some("Bearer x".to_owned())),
+            401,
+            "invalid-token",
+        ),
         ("expired", client(signed(&expired)), 401, "invalid-token"),
-        ("elsewhere", client(signed(&elsewhere)), 401, "invalid-token"),
-        ("stranger", client(signed(&stranger)), 403, "unregistered-agent"),
-        ("overage", client(signed(&overage)), 503, "group-resolution-unavailable"),
-        ("hasgroups", client(signed(&hasgroups)), 503, "group-resolution-unavailable"),
+        (
+            "elsewhere",
+            client(signed(&elsewhere)),
+            401,
+            "invalid-token",
+        ),
+        (
+            "stranger",
+            client(signed(&stranger)),
+            403,
+            "unregistered-agent",
+        ),
+        (
+            "overage",
+            client(signed(&overage)),
+            503,
+            "group-resolution-unavailable",
+        ),
+        (
+            "hasgroups",
+            client(signed(&hasgroups)),
+            503,
+            "group-resolution-unavailable",
+        ),
     ]
 }
 
@@ -169,7 +200,11 @@ async fn routes_refuse_whom_they_do_not_answer() {
             }
             assert_eq!(answer.status, status, "{place}");
             assert_eq!(answer.problem(), problem, "{place}");
-            assert_eq!(answer.header("www-authenticate").is_some(), status == 401, "{place}");
+            assert_eq!(
+                answer.header("www-authenticate").is_some(),
+                status == 401,
+                "{place}"
+            );
             assert_eq!(answer.answer_id(), None, "{place}");
             assert_uncached(&answer);
         }
@@ -182,7 +217,11 @@ async fn routes_answer_a_caller_who_may_read_nothing() {
     let client = test.client(&user("mallory", &[]));
     for route in table() {
         let answer = client.send(route.call()).await;
-        assert_eq!(answer.status, route.reads_nothing, "{} {}", route.method, route.path);
+        assert_eq!(
+            answer.status, route.reads_nothing,
+            "{} {}",
+            route.method, route.path
+        );
         if answer.status != 200 {
             answer.problem();
         }
@@ -198,7 +237,13 @@ async fn trusted_looking_headers_mean_nothing() {
     let test = TestApp::holding(corpus()).await;
     let nobody = test.raw_client(None, None);
     let mallory = test.client(&user("mallory", &[]));
-    for name in ["x-user", "x-forwarded-user", "x-ms-client-principal-id", "x-original-uri", "cookie"] {
+    for name in [
+        "x-user",
+        "x-forwarded-user",
+        "x-ms-client-principal-id",
+        "x-original-uri",
+        "cookie",
+    ] {
         let call = post("/v1/search?as=user:bob", &json!({"query": "words"})).header(name, "bob");
         assert_eq!(nobody.send(call.clone()).await.status, 401);
         assert!(mallory.send(call).await.documents().is_empty());
@@ -210,7 +255,9 @@ async fn two_authorization_headers_are_refused() {
     let test = TestApp::holding(corpus()).await;
     let good = format!("Bearer {}", token(&user("alice", &["sre"]), start()));
     let client = test.raw_client(None, Some(good.clone()));
-    let answer = client.send(Call::new("GET", "/v1/me").header("authorization", good)).await;
+    let answer = client
+        .send(Call::new("GET", "/v1/me").header("authorization", good))
+        .await;
     assert_eq!(answer.status, 400);
     assert_eq!(answer.json()["errors"][0]["field"], "Authorization");
 }
@@ -219,12 +266,33 @@ async fn two_authorization_headers_are_refused() {
 async fn unknown_routes_and_methods_are_problems() {
     let test = TestApp::holding(corpus()).await;
     let client = test.raw_client(None, None);
-    for target in ["/", "/v1", "/v1/documents", "/v1/documents/", "/v1/searc", "/v1/search/x", "/metrics"] {
+    for target in [
+        "/",
+        "/v1",
+        "/v1/documents",
+        "/v1/documents/",
+        "/v1/searc",
+        "/v1/search/x",
+        "/metrics",
+    ] {
         let answer = client.send(Call::new("GET", target)).await;
-        assert_eq!((answer.status, answer.problem().as_str()), (404, "no-such-route"), "{target}");
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (404, "no-such-route"),
+            "{target}"
+        );
     }
-    for (method, target) in [("GET", "/v1/search"), ("PUT", "/v1/context"), ("PATCH", "/v1/documents/a/b"), ("POST", "/livez")] {
+    for (method, target) in [
+        ("GET", "/v1/search"),
+        ("PUT", "/v1/context"),
+        ("PATCH", "/v1/documents/a/b"),
+        ("POST", "/livez"),
+    ] {
         let answer = client.send(Call::new(method, target)).await;
-        assert_eq!((answer.status, answer.problem().as_str()), (405, "method-not-allowed"), "{target}");
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (405, "method-not-allowed"),
+            "{target}"
+        );
     }
 }

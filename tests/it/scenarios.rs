@@ -54,7 +54,10 @@ fn policy(node: &Node) -> Policy {
         until: raw.until.as_ref().map(|until| until.parse().unwrap()),
     };
     Policy {
-        acl: node.acl.as_ref().map(|lines| lines.iter().map(line).collect()),
+        acl: node
+            .acl
+            .as_ref()
+            .map(|lines| lines.iter().map(line).collect()),
         owners: node.owners.clone(),
         label: node.label.clone(),
     }

@@ -135,7 +135,11 @@ impl Answer {
         );
         let body = self.json();
         assert_eq!(body["status"], self.status, "{text}");
-        assert!(body["title"].as_str().is_some_and(|title| !title.is_empty()));
+        assert!(
+            body["title"]
+                .as_str()
+                .is_some_and(|title| !title.is_empty())
+        );
         let kind = body["type"].as_str().unwrap();
         kind.strip_prefix("urn:ambit:problem:").unwrap().to_owned()
     }
@@ -145,7 +149,8 @@ impl Answer {
     pub(crate) fn documents(&self) -> Vec<String> {
         let body = self.ok();
         let hits = body["hits"].as_array().unwrap().iter();
-        hits.map(|hit| hit["document"].as_str().unwrap().to_owned()).collect()
+        hits.map(|hit| hit["document"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// The answer's id, if it is one of content.

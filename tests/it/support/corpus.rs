@@ -102,7 +102,8 @@ impl Policy {
     /// As the text of an `.acl.yaml`; JSON is YAML.
     pub(crate) fn yaml(&self) -> String {
         let keys = self.keys().into_iter();
-        keys.map(|(key, value)| format!("{key}: {value}\n")).collect()
+        keys.map(|(key, value)| format!("{key}: {value}\n"))
+            .collect()
     }
 }
 

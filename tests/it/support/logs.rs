@@ -39,7 +39,9 @@ pub(crate) fn capture() {
         let ours = Targets::new()
             .with_target("ambit", LevelFilter::TRACE)
             .with_target("ambit_indexer", LevelFilter::TRACE);
-        let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Buffer);
+        let layer = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(Buffer);
         tracing_subscriber::registry().with(layer).with(ours).init();
     });
 }

@@ -63,7 +63,12 @@ impl Person {
 }
 
 /// Whether a person may read a document, now.
-pub(crate) fn may_read(corpus: &Corpus, planted: &Planted, person: &Person, now: Timestamp) -> bool {
+pub(crate) fn may_read(
+    corpus: &Corpus,
+    planted: &Planted,
+    person: &Person,
+    now: Timestamp,
+) -> bool {
     if planted.broken {
         return false;
     }
@@ -81,12 +86,19 @@ pub(crate) fn may_read(corpus: &Corpus, planted: &Planted, person: &Person, now:
         live && who.contains(&line.who)
     };
     let stated = path.iter().filter_map(|policy| policy.acl.as_ref());
-    let denied = stated.clone().flatten().any(|line| !line.grant && applies(&line));
+    let denied = stated
+        .clone()
+        .flatten()
+        .any(|line| !line.grant && applies(&line));
     let nearest = stated.clone().next();
-    let granted = nearest.is_some_and(|lines| lines.iter().any(|line| line.grant && applies(&line)));
+    let granted =
+        nearest.is_some_and(|lines| lines.iter().any(|line| line.grant && applies(&line)));
     let sensitivity = |label: &str| LABELS.iter().position(|known| *known == label).unwrap();
     let labels = path.iter().filter_map(|policy| policy.label.as_deref());
-    let label = labels.map(sensitivity).max().unwrap_or(sensitivity("general"));
+    let label = labels
+        .map(sensitivity)
+        .max()
+        .unwrap_or(sensitivity("general"));
     let within = match &person.agent.collections {
         None => true,
         Some(names) => names.contains(&planted.collection),

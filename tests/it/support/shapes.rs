@@ -14,13 +14,32 @@ use super::naive::{Agent, Person};
 
 /// Words of all documents: few, so that they repeat, with names as operators write them.
 pub(crate) const WORDS: [&str; 16] = [
-    "failover", "restart", "the", "database", "KubePodCrashLooping", "kube_pod_crash_looping",
-    "0x80070005", "ORA-00600", "db-prod-03", "error.go:142", "latency", "queue", "drained",
-    "draining", "ОШИБКА", "crash",
+    "failover",
+    "restart",
+    "the",
+    "database",
+    "KubePodCrashLooping",
+    "kube_pod_crash_looping",
+    "0x80070005",
+    "ORA-00600",
+    "db-prod-03",
+    "error.go:142",
+    "latency",
+    "queue",
+    "drained",
+    "draining",
+    "ОШИБКА",
+    "crash",
 ];
 const FOLDERS: [&str; 6] = ["", "a", "a/b", "a/b/c", "d", "d/e"];
 const PRINCIPALS: [&str; 8] = [
-    "everyone", "user:alice", "user:bob", "group:g1", "group:g2", "group:g3", "app:robot",
+    "everyone",
+    "user:alice",
+    "user:bob",
+    "group:g1",
+    "group:g2",
+    "group:g3",
+    "app:robot",
     "user:g1",
 ];
 const LABELS: [&str; 4] = ["public", "general", "confidential", "highly-confidential"];
@@ -115,7 +134,10 @@ fn body() -> impl Strategy<Value = String> {
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
-    let place = (prop::sample::select(&FOLDERS[..]), prop::bool::weighted(0.2));
+    let place = (
+        prop::sample::select(&FOLDERS[..]),
+        prop::bool::weighted(0.2),
+    );
     let text = (policy(0.5), words(1..4), body(), prop::bool::weighted(0.3));
     let facts = (
         prop::option::of(prop::sample::select(&["runbook", "incident", "doc"][..])),
@@ -173,8 +195,12 @@ fn people() -> impl Strategy<Value = Vec<Person>> {
 
 /// Random worlds.
 pub(crate) fn worlds() -> impl Strategy<Value = WorldShape> {
-    let folders = prop::sample::subsequence(FOLDERS.to_vec(), 0..=4)
-        .prop_flat_map(|paths| paths.into_iter().map(|path| (Just(path), policy(0.8))).collect::<Vec<_>>());
+    let folders = prop::sample::subsequence(FOLDERS.to_vec(), 0..=4).prop_flat_map(|paths| {
+        paths
+            .into_iter()
+            .map(|path| (Just(path), policy(0.8)))
+            .collect::<Vec<_>>()
+    });
     (
         folders,
         vec(shape(), 5..=40),
@@ -183,14 +209,16 @@ pub(crate) fn worlds() -> impl Strategy<Value = WorldShape> {
         any::<bool>(),
         vec(words(1..5), 2..4),
     )
-        .prop_map(|(folders, documents, seed, people, rebuild, queries)| WorldShape {
-            folders,
-            documents,
-            seed,
-            people,
-            rebuild,
-            queries,
-        })
+        .prop_map(
+            |(folders, documents, seed, people, rebuild, queries)| WorldShape {
+                folders,
+                documents,
+                seed,
+                people,
+                rebuild,
+                queries,
+            },
+        )
 }
 
 impl WorldShape {
@@ -221,14 +249,20 @@ impl WorldShape {
         if earlier && shape.changed {
             text = format!("failover failover {text} earlier");
         }
-        let collection = if shape.other_collection { "other" } else { "ops" };
+        let collection = if shape.other_collection {
+            "other"
+        } else {
+            "ops"
+        };
         let facts = Planted {
             collection: collection.to_owned(),
             kind: shape.kind,
             service: shape.service.map(str::to_owned),
             severity: shape.severity.map(str::to_owned),
             tags: shape.tags.iter().map(|tag| (*tag).to_owned()).collect(),
-            uri: shape.uri.then(|| format!("https://wiki.example/{mark}?line={{line}}")),
+            uri: shape
+                .uri
+                .then(|| format!("https://wiki.example/{mark}?line={{line}}")),
             updated: shape.updated,
             broken: shape.broken,
             mark: mark.clone(),
