@@ -1,8 +1,9 @@
 //! `GET /v1/documents/{*id}`.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -56,9 +57,12 @@ pub(crate) struct WireDocument {
 pub(super) async fn get_document(
     State(state): State<HttpState>,
     who: Authenticated,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    // An id that is not UTF-8 cannot exist, and is answered like one that does not.
+    let id = id.map_or_else(|_| uri.path().to_owned(), |Path(id)| id);
     let render = |answer: answers::DocumentAnswer| {
         let content = &answer.stored.content;
         let document = WireDocument {

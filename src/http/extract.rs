@@ -98,17 +98,32 @@ impl<T: DeserializeOwned> FromRequest<HttpState> for JsonBody<T> {
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        let field = match path.as_str() {
-            "." | "?" => "body".to_owned(),
-            _ => path,
-        };
-        Problem::field(field, without_position(error.inner()))
+        let detail = without_position(error.inner());
+        Problem::field(field_of(&error.path().to_string(), &detail), detail)
     })?;
     reader
         .end()
         .map_err(|_| Problem::field("body", "holds more than one JSON value"))?;
     Ok(value)
+}
+
+/// The field that an error is about: a missing or repeated one is named by the reason alone.
+fn field_of(path: &str, reason: &str) -> String {
+    let path = match path {
+        "." | "?" => "",
+        _ => path,
+    };
+    let by_name = ["missing field `", "duplicate field `", "unknown field `"];
+    let rest = by_name.iter().find_map(|start| reason.strip_prefix(start));
+    let name = rest.and_then(|rest| rest.split_once('`'));
+    match (path, name) {
+        ("", None) => "body".to_owned(),
+        ("", Some((name, _))) => name.to_owned(),
+        (_, Some((name, _))) if path != name && !path.ends_with(&format!(".{name}")) => {
+            format!("{path}.{name}")
+        }
+        _ => path.to_owned(),
+    }
 }
 
 /// The reason without the line and column that serde appends, which say nothing in a request.
