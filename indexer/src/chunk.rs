@@ -4,9 +4,9 @@
 //! chunk's line range is its byte range. Boundaries follow headings, so that a chunk can be read
 //! alone; code and table rows are torn only when one block exceeds the target by itself.
 
-use crate::document::Chunk;
+use crate::document::{Chunk, Content};
 use crate::parse::lines::{Lines, source_line};
-use crate::parse::markdown::{Block, BlockKind};
+use crate::parse::markdown::{self, Block, BlockKind};
 
 /// How large chunks become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,17 @@ pub struct DraftChunk {
     pub search_text: String,
 }
 
+/// Cuts stored content as it was cut when it came in: the stored body is the parsed one.
+pub fn of_content(content: &Content) -> Vec<DraftChunk> {
+    let blocks = markdown::blocks(&content.body);
+    chunks(
+        &content.body,
+        &blocks,
+        content.first_line,
+        ChunkLimits::default(),
+    )
+}
+
 /// Cuts a body along its blocks. There is always at least one chunk, because a document that has
 /// only a title must still be found.
 pub fn chunks(
@@ -51,17 +62,20 @@ pub fn chunks(
         chunks: Vec::new(),
     };
     let mut current: Vec<Piece<'_>> = Vec::new();
+    let mut has_content = false;
     for piece in blocks
         .iter()
         .flat_map(|block| pieces(body, block, &lines, limits))
     {
-        if ends_before(&current, &piece, limits) {
-            let leading = current.iter().rposition(|piece| !piece.is_heading());
-            // Headings at the end belong to what follows them.
-            let kept = current.split_off(leading.map_or(0, |last| last + 1));
+        if ends_before(&current, has_content, &piece, limits) {
+            // Headings at the end belong to what follows them, unless there is nothing else.
+            let last = current.iter().rposition(|piece| !piece.is_heading());
+            let kept = current.split_off(last.map_or(current.len(), |last| last + 1));
             writer.write(&current);
             current = kept;
+            has_content = false;
         }
+        has_content |= !piece.is_heading();
         current.push(piece);
     }
     writer.write(&current);
@@ -92,17 +106,18 @@ fn pieces<'block>(
 ) -> Vec<Piece<'block>> {
     let piece = |start, end| {
         let text = body.get(start..end).unwrap_or_default();
-        let end = start + text.trim_end().len();
-        // Trailing spaces of the last line stay: a chunk ends where a line ends.
-        let end = if end == start {
-            start
-        } else {
-            lines.end(end - 1)
-        };
-        Piece { block, start, end }
+        let first = start + (text.len() - text.trim_start().len());
+        let last = start + text.trim_end().len();
+        if last <= first {
+            return None;
+        }
+        // Blank lines around it go, spaces in its own lines stay: a chunk is whole lines.
+        let (start, end) = (lines.start(first), lines.end(last - 1));
+        Some(Piece { block, start, end })
     };
-    if block.end - block.start <= limits.target_bytes || block.splits.is_empty() {
-        return vec![piece(block.start, block.end)];
+    let is_whole = matches!(block.kind, BlockKind::Heading { .. } | BlockKind::Rule);
+    if is_whole || block.end - block.start <= limits.target_bytes {
+        return piece(block.start, block.end).into_iter().collect();
     }
     let mut allowed = Vec::new();
     let mut from = block.start;
@@ -119,26 +134,35 @@ fn pieces<'block>(
     let mut reached = block.start;
     for next in allowed {
         if next - start > limits.target_bytes && reached > start {
-            pieces.push(piece(start, reached - 1));
+            pieces.extend(piece(start, reached - 1));
             start = reached;
         }
         reached = next;
     }
-    pieces.push(piece(start, block.end));
-    pieces.retain(|piece| piece.end > piece.start);
+    pieces.extend(piece(start, block.end));
     pieces
 }
 
+/// Headings with nothing below them stay together up to this many times the target.
+const HEADING_RUN: usize = 4;
+
 /// Whether the current chunk ends before `next`.
-fn ends_before(current: &[Piece<'_>], next: &Piece<'_>, limits: ChunkLimits) -> bool {
+fn ends_before(
+    current: &[Piece<'_>],
+    has_content: bool,
+    next: &Piece<'_>,
+    limits: ChunkLimits,
+) -> bool {
     let (Some(first), Some(last)) = (current.first(), current.last()) else {
         return false;
     };
-    if current.iter().all(Piece::is_heading) {
-        return false;
+    let length = next.end - first.start;
+    if !has_content {
+        let longest = limits.target_bytes.saturating_mul(HEADING_RUN);
+        return next.is_heading() && length > longest;
     }
     let is_large = last.end - first.start >= limits.min_bytes;
-    next.end - first.start > limits.target_bytes || (next.is_heading() && is_large)
+    length > limits.target_bytes || (next.is_heading() && is_large)
 }
 
 struct Writer<'lines> {

@@ -18,9 +18,8 @@ use tantivy::{
 use thiserror::Error;
 
 use crate::catalog::Ord;
-use crate::chunk::{self, ChunkLimits, DraftChunk};
+use crate::chunk::DraftChunk;
 use crate::document::Content;
-use crate::parse;
 
 pub use schema::Fields;
 
@@ -190,13 +189,6 @@ impl Index {
         let writer = self.writer.as_ref().ok_or(IndexError::ReadOnly)?;
         work(&mut writer.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// Cuts a stored body into chunks, as the pipeline did when it was staged.
-pub(crate) fn cut(content: &Content) -> Vec<DraftChunk> {
-    let blocks = parse::markdown::blocks(&content.body);
-    let limits = ChunkLimits::default();
-    chunk::chunks(&content.body, &blocks, content.first_line, limits)
 }
 
 /// What a chunk is found by: the title, the headings above it, and its own text.

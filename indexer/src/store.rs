@@ -17,10 +17,11 @@ use crate::catalog::{
     QuarantinedFile,
 };
 
+use crate::chunk;
 use crate::clock::Clock;
 use crate::document::{Chunk, DocumentId};
 use crate::guarded::Guarded;
-use crate::index::{self, Fields, Index, IndexError, Origin, PIPELINE_VERSION};
+use crate::index::{Fields, Index, IndexError, Origin, PIPELINE_VERSION};
 use crate::label::Labels;
 
 /// Why a data directory could not be used.
@@ -286,7 +287,7 @@ impl Store {
             let Some(stored) = self.catalog.content(ord)? else {
                 continue;
             };
-            let drafts = index::cut(&stored.content);
+            let drafts = chunk::of_content(&stored.content);
             self.index.add(ord, &stored.content, &drafts)?;
         }
         self.commit_index()?;
@@ -302,7 +303,7 @@ impl Store {
         }
         for ord in self.snapshot().table.live() {
             if let Some(stored) = self.catalog.content(ord)? {
-                let drafts = index::cut(&stored.content);
+                let drafts = chunk::of_content(&stored.content);
                 let chunks: Vec<Chunk> = drafts.into_iter().map(|draft| draft.chunk).collect();
                 self.catalog.replace_chunks(ord, &chunks)?;
             }

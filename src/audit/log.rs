@@ -10,7 +10,7 @@
 
 mod writer;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -32,6 +32,7 @@ pub struct AuditLog {
     requests: Option<Sender<Request>>,
     writer: Option<JoinHandle<()>>,
     waiting: Arc<AtomicUsize>,
+    poisoned: Arc<AtomicBool>,
     latest_outbox: Arc<Mutex<Option<OutboxId>>>,
     key: Arc<AuditKey>,
     recovery: Recovery,
@@ -92,6 +93,7 @@ impl AuditLog {
         create_private_directory(directory).map_err(AuditError::io("create", directory))?;
         let latest_outbox = Arc::new(Mutex::new(None));
         let (mut writer, recovery) = Writer::open(paths, file, Arc::clone(&latest_outbox))?;
+        let poisoned = writer.poisoned();
         let key = writer.key();
         let (requests, receiver) = mpsc::channel();
         let waiting = Arc::new(AtomicUsize::new(0));
@@ -104,6 +106,7 @@ impl AuditLog {
             requests: Some(requests),
             writer: Some(thread),
             waiting,
+            poisoned,
             latest_outbox,
             key,
             recovery,
@@ -163,6 +166,12 @@ impl AuditLog {
     /// The key that signs heads, for signing receipts.
     pub const fn key(&self) -> &Arc<AuditKey> {
         &self.key
+    }
+
+    /// Whether the log takes entries: no write of this process has failed. For probes only; an
+    /// append says for itself.
+    pub fn accepts_entries(&self) -> bool {
+        !self.poisoned.load(Ordering::Acquire)
     }
 
     /// Writes what waits, syncs the head and ends the writer; dropping the log does the same.

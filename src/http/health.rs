@@ -24,7 +24,7 @@ pub(super) async fn livez() -> Response {
         (status = 503, description = "The audit log cannot be written", body = Problem),
     ))]
 pub(super) async fn readyz(State(state): State<HttpState>) -> Response {
-    if false && state.places.is_closed() {
+    if !state.app.audit.accepts_entries() {
         return Problem::audit_unavailable().into_response();
     }
     (StatusCode::OK, Json(json!({"status": "ready"}))).into_response()

@@ -22,7 +22,9 @@ mod weight {
     pub(super) const WORD: f64 = 1.0;
     /// A part of an identifier that stands in the query as one.
     pub(super) const PART: f64 = 0.6;
-    /// A whole identifier.
+    /// An identifier exactly as written.
+    pub(super) const EXACT: f64 = 1.0;
+    /// A whole identifier, however its parts are joined.
     pub(super) const WHOLE: f64 = 2.0;
     /// Adjacent words or parts, joined, where a document writes them as one name.
     pub(super) const PAIR: f64 = 0.5;
@@ -132,8 +134,9 @@ impl Builder {
                     self.add(analyzer::stem_part(part), base * early);
                 }
             }
-            for &(start, end) in &word.wholes {
-                if let Some(parts) = word.parts.get(start..end) {
+            for whole in &word.wholes {
+                self.add(whole.exact.clone(), weight::EXACT * early);
+                if let Some(parts) = word.parts.get(whole.start..whole.end) {
                     self.add(analyzer::joined(parts), weight::WHOLE * early);
                 }
             }

@@ -11,8 +11,12 @@ use unicode_normalization::UnicodeNormalization;
 /// First character of a marked term (a whole identifier or a pair of its parts). It cannot occur
 /// in a plain term.
 pub const MARK: char = '=';
+/// First character of an identifier exactly as written, case and separators included.
+pub const EXACT_MARK: char = '#';
 /// Longest part, in characters; what is longer is cut, in documents and queries alike.
 const MAX_PART_CHARS: usize = 80;
+/// Longest identifier that is kept as written, in characters; what is longer is cut likewise.
+const MAX_EXACT_CHARS: usize = 160;
 /// Most parts of an identifier that is still indexed whole.
 const MAX_WHOLE_PARTS: usize = 16;
 
@@ -32,9 +36,20 @@ pub struct Term {
 pub struct Word {
     /// Lower-cased parts, in order.
     pub parts: Vec<String>,
-    /// Runs of parts that were written together, as ranges into `parts`; each has at least two
-    /// parts, or is one part that mixes letters and digits.
-    pub wholes: Vec<(usize, usize)>,
+    /// Runs of parts that were written together; each has at least two parts, or is one part that
+    /// mixes letters and digits.
+    pub wholes: Vec<Whole>,
+}
+
+/// An identifier within a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// First part.
+    pub start: usize,
+    /// One past the last part.
+    pub end: usize,
+    /// The term for it exactly as written.
+    pub exact: String,
 }
 
 /// Takes text apart into words. Normalises to NFKC and lower case.
@@ -61,7 +76,9 @@ pub fn document_terms(text: &str) -> Vec<Term> {
                 word: number,
             });
             let marked = marked_terms_at(word, offset);
-            terms.extend(marked.into_iter().map(|text| Term {
+            let exact = word.wholes.iter().filter(|whole| whole.start == offset);
+            let exact = exact.map(|whole| whole.exact.clone());
+            terms.extend(exact.chain(marked).map(|text| Term {
                 text,
                 position: at,
                 word: number,
@@ -97,11 +114,11 @@ fn stem(stemmer: &Stemmer, part: &str) -> String {
 /// Wholes and pairs that begin at one part, without repetition, shortest first.
 fn marked_terms_at(word: &Word, offset: usize) -> Vec<String> {
     let mut ends: Vec<usize> = Vec::new();
-    for &(start, end) in &word.wholes {
-        if start == offset && end - start <= MAX_WHOLE_PARTS {
+    for &Whole { start, end, .. } in &word.wholes {
+        if start == offset {
             ends.push(end);
         }
-        // Pairs only from wholes of more than two parts; a whole of two is its own pair.
+        // A whole of two parts is its own pair.
         if start <= offset && offset + 2 <= end {
             ends.push(offset + 2);
         }
@@ -147,7 +164,6 @@ fn is_bracket(c: char) -> bool {
 /// Splits one word at three depths: `/ = & ?` and the like, then `. :`, then `- _` and case.
 fn word(raw: &str) -> Option<Word> {
     let mut word = Word::default();
-    let outer_start = 0;
     let outer = |c: char| !(c.is_alphanumeric() || matches!(c, '.' | ':' | '-' | '_'));
     for segment in raw.split(outer).filter(|segment| !segment.is_empty()) {
         let segment_start = word.parts.len();
@@ -156,25 +172,30 @@ fn word(raw: &str) -> Option<Word> {
             for run in piece.split(|c: char| !c.is_alphanumeric()) {
                 push_parts(run, &mut word.parts);
             }
-            push_whole(&mut word, piece_start);
+            push_whole(&mut word, piece_start, piece);
         }
-        push_whole(&mut word, segment_start);
+        push_whole(&mut word, segment_start, segment);
     }
-    push_whole(&mut word, outer_start);
+    push_whole(&mut word, 0, raw);
     (!word.parts.is_empty()).then_some(word)
 }
 
 /// Notes that the parts from `start` on were written together, unless that says nothing new.
-fn push_whole(word: &mut Word, start: usize) {
+fn push_whole(word: &mut Word, start: usize, written: &str) {
     let end = word.parts.len();
     let single_mixed = end == start + 1
         && word.parts.get(start).is_some_and(|part| {
             part.contains(|c: char| c.is_ascii_digit()) && part.contains(char::is_alphabetic)
         });
-    let range = (start, end);
-    if (end >= start + 2 || single_mixed) && !word.wholes.contains(&range) {
-        word.wholes.push(range);
+    let known = word.wholes.iter().any(|w| (w.start, w.end) == (start, end));
+    let whole = end >= start + 2 && end - start <= MAX_WHOLE_PARTS;
+    if known || !(whole || single_mixed) {
+        return;
     }
+    let written = written.trim_matches(|c: char| !c.is_alphanumeric());
+    let mut exact = String::from(EXACT_MARK);
+    exact.extend(written.chars().take(MAX_EXACT_CHARS));
+    word.wholes.push(Whole { start, end, exact });
 }
 
 /// Splits a run of letters and digits at case changes and around ideographs; lower-cases.

@@ -4,9 +4,13 @@
 //! like a misspelt policy key, a policy that stands where it would not be read: all refuse the
 //! document, since each could lose a deny.
 
+mod times;
+
 use std::collections::HashMap;
 
 use unicode_normalization::UnicodeNormalization;
+
+use times::{midnight, rfc3339};
 
 use super::misspelt::{POLICY_MARKERS, misspelt, nested_policy_key};
 use super::yaml::{self, MAX_YAML_BYTES, Node, Pair, Value};
@@ -110,11 +114,9 @@ fn refuse_misplaced(text: &str) -> Result<(), Rejected> {
     let mut length = 0;
     for (line, _) in lines {
         length += line.len();
-        if length > MAX_YAML_BYTES || (!line.starts_with("- ") && line.chars().all(is_dash)) {
-            // A blank line is all dashes, too, but ends nothing.
-            if !line.is_empty() {
-                break;
-            }
+        let is_fence = line.chars().count() >= 3 && line.chars().all(is_dash);
+        if is_fence || length > MAX_YAML_BYTES {
+            break;
         }
         if POLICY_MARKERS.iter().any(|marker| line.starts_with(marker)) {
             let reason = "an acl stands outside front matter, which begins with a line `---` \
@@ -126,7 +128,7 @@ fn refuse_misplaced(text: &str) -> Result<(), Rejected> {
 }
 
 /// Reads front matter that begins after `lines_before` lines of the file; also says on which
-/// line each key stands, for messages about its value.
+/// line each key stands, for reports about its value.
 pub(super) fn read(
     yaml: &str,
     lines_before: u32,
@@ -363,45 +365,6 @@ fn moment(pair: &Pair) -> Result<Option<Timestamp>, Rejected> {
             Err(wrong(pair, pair.value.line, what))
         }
     }
-}
-
-/// Whether `text` has the digits and marks of `shape`, in which `0` stands for any digit.
-fn has_shape(text: &[u8], shape: &[u8]) -> bool {
-    let same = |(byte, wanted): (&u8, &u8)| match wanted {
-        b'0' => byte.is_ascii_digit(),
-        _ => byte.eq_ignore_ascii_case(wanted),
-    };
-    text.len() == shape.len() && text.iter().zip(shape).all(same)
-}
-
-/// The library reads more spellings than RFC 3339 has, so the shape is checked first.
-fn rfc3339(written: &str) -> Option<Timestamp> {
-    let (seconds, rest) = written.as_bytes().split_at_checked(19)?;
-    let zone = match rest.strip_prefix(b".") {
-        None => rest,
-        Some(fraction) => {
-            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit());
-            let count = digits.count();
-            if count == 0 || count > 9 {
-                return None;
-            }
-            fraction.get(count..)?
-        }
-    };
-    let zoned = [&b"Z"[..], b"+00:00", b"-00:00"];
-    let shaped = has_shape(seconds, b"0000-00-00T00:00:00")
-        && zoned.iter().any(|shape| has_shape(zone, shape));
-    if !shaped {
-        return None;
-    }
-    written.parse().ok()
-}
-
-fn midnight(written: &str) -> Option<Timestamp> {
-    if !has_shape(written.as_bytes(), b"0000-00-00") {
-        return None;
-    }
-    format!("{written}T00:00:00Z").parse().ok()
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 //! may be cut.
 //!
 //! Upholds REPLAY: blocks are byte ranges of whole lines of the body, in order and disjoint, so
-//! that a citation names exact lines. Link targets, HTML tags and attributes are not search text:
-//! what a reader does not see must not be found.
+//! that a citation names exact lines. HTML tags and attributes are not search text: what a reader
+//! does not see must not be found. Link targets are, since a passage is handed out as Markdown and
+//! people search for the names in them.
 
 use std::ops::Range;
 
@@ -13,12 +14,18 @@ use super::hidden::is_hidden;
 use super::lines::Lines;
 
 /// The dialect, the same wherever a body is parsed.
-pub(super) const MARKDOWN: Options = Options::ENABLE_TABLES
+pub(crate) const MARKDOWN: Options = Options::ENABLE_TABLES
     .union(Options::ENABLE_STRIKETHROUGH)
     .union(Options::ENABLE_TASKLISTS)
     .union(Options::ENABLE_FOOTNOTES)
     .union(Options::ENABLE_HEADING_ATTRIBUTES)
     .union(Options::ENABLE_GFM);
+
+/// Longest title of a heading, in characters. Every chunk below repeats it, so one huge heading
+/// would otherwise multiply the size of a document.
+const MAX_TITLE: usize = 300;
+/// Longest table header that a part of the table repeats, in characters; for the same reason.
+const MAX_HEADER: usize = 400;
 
 /// A top-level block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +51,7 @@ pub enum BlockKind {
     Heading {
         /// 1 to 6.
         level: u8,
-        /// Its words on one line, without anchor.
+        /// Its words on one line, without anchor, at most 300 characters.
         title: String,
     },
     /// A paragraph.
@@ -78,9 +85,8 @@ impl Block {
     pub fn text_between(&self, start: usize, end: usize) -> String {
         let at = |source: usize| {
             let after = self.marks.partition_point(|mark| mark.source < source);
-            self.marks
-                .get(after)
-                .map_or(self.text.len(), |mark| mark.text)
+            let mark = self.marks.get(after).map_or(usize::MAX, |mark| mark.text);
+            mark.min(self.text.len())
         };
         let from = if start <= self.start { 0 } else { at(start) };
         let to = if end >= self.end {
@@ -93,6 +99,7 @@ impl Block {
         if from == 0 || header.is_empty() {
             return part.to_owned();
         }
+        let header: String = header.chars().take(MAX_HEADER).collect();
         format!("{header}\n{part}")
     }
 }
@@ -157,6 +164,8 @@ struct Draft {
     header: usize,
     anchor: Option<String>,
     tag: TagState,
+    /// Targets of the links that are open; what they name is search text behind the link's words.
+    targets: Vec<String>,
 }
 
 impl Draft {
@@ -170,6 +179,7 @@ impl Draft {
             header: 0,
             anchor: None,
             tag: TagState::default(),
+            targets: Vec::new(),
         }
     }
 
@@ -179,13 +189,23 @@ impl Draft {
             Event::InlineMath(text) | Event::DisplayMath(text) => self.push(body, &text, range),
             Event::Html(html) => {
                 let visible = self.tag.visible(&html);
-                self.push(body, &visible, range);
+                let begins = self.text.is_empty();
+                let visible = if begins {
+                    visible.trim_start()
+                } else {
+                    &visible
+                };
+                self.push(body, visible, range);
             }
             Event::InlineHtml(html) if html.starts_with("<br") => self.text.push(' '),
             Event::SoftBreak | Event::HardBreak => self.text.push('\n'),
             Event::Start(Tag::Heading { id, .. }) => {
                 self.anchor = id.map(|id| format!("#{id}"));
             }
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                self.targets.push(dest_url.into_string());
+            }
+            Event::End(TagEnd::Link | TagEnd::Image) => self.name_target(),
             Event::Start(Tag::Item) => self.items.push(range.start),
             Event::Start(Tag::HtmlBlock) => self.tag = TagState::default(),
             Event::End(TagEnd::TableHead) => {
@@ -204,6 +224,23 @@ impl Draft {
             | Event::Start(Tag::List(_)) => self.new_line(),
             _ => {}
         }
+    }
+
+    /// Appends a link's target, unless the words are the target or become a heading's title.
+    fn name_target(&mut self) {
+        let Some(target) = self.targets.pop() else {
+            return;
+        };
+        let named = target
+            .split_once("://")
+            .map_or(target.as_str(), |(_, rest)| rest);
+        let heading = matches!(self.kind, BlockKind::Heading { .. });
+        if heading || self.text.ends_with(named) {
+            return;
+        }
+        self.text.push(' ');
+        self.text.extend(named.chars().filter(|c| !is_hidden(*c)));
+        self.text.push(' ');
     }
 
     fn new_line(&mut self) {
@@ -248,9 +285,10 @@ fn finish(draft: Option<Draft>, body: &str, lines: &Lines, blocks: &mut Vec<Bloc
         return;
     }
     if let BlockKind::Heading { title, .. } = &mut draft.kind {
-        *title = draft.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = draft.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        *title = words.chars().take(MAX_TITLE).collect();
         if let Some(anchor) = &draft.anchor {
-            draft.text = format!("{title} {anchor}");
+            draft.text = format!("{words} {anchor}");
         }
     }
     let splits = match draft.kind {

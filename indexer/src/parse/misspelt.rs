@@ -68,7 +68,7 @@ pub(super) fn misspelt(key: &str) -> Option<&'static str> {
     };
     MEANT
         .iter()
-        .find(|(_, words)| words.iter().any(|word| close(word)))
+        .find(|(_, words)| words.iter().any(close))
         .map(|(meant, _)| *meant)
 }
 

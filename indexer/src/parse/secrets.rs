@@ -11,6 +11,7 @@ mod rules;
 
 use std::ops::Range;
 
+use plausible::Candidate;
 use rules::rules;
 
 /// A secret that was found.
@@ -51,28 +52,62 @@ pub fn redact(text: &str, secrets: &[Secret]) -> String {
 fn plain(text: &str) -> Vec<Secret> {
     let rules = rules();
     let mut found = private_keys(text);
-    for number in rules.set.matches(text) {
-        let Some((rule, pattern)) = rules.list.get(number) else {
-            continue;
-        };
-        for groups in pattern.captures_iter(text) {
+    for (rule, pattern) in &rules.list {
+        for groups in pattern.captures_iter(text.as_bytes()) {
             let Some(value) = groups.name("v") else {
                 continue;
             };
-            let key = groups.name("k").map_or("", |key| key.as_str());
-            if !value.is_empty() && (rule.check)(key, value.as_str()) {
-                found.push(Secret {
-                    range: value.range(),
-                    kind: rule.kind,
-                });
+            // The patterns know bytes, and may stop within a character that is not ASCII.
+            let mut range = value.range();
+            while !text.is_char_boundary(range.end) {
+                range.end += 1;
+            }
+            let candidate = Candidate {
+                before: tail(text.get(..range.start).unwrap_or_default()),
+                after: text.get(range.end..).unwrap_or_default(),
+                value: text.get(range.clone()).unwrap_or_default(),
+                key: groups
+                    .name("k")
+                    .map_or("", |key| name_around(text, key.range())),
+            };
+            if !range.is_empty() && (rule.check)(&candidate) {
+                let kind = rule.kind;
+                found.push(Secret { range, kind });
             }
         }
     }
     found
 }
 
+fn tail(text: &str) -> &str {
+    let mut start = text.len().saturating_sub(MAX_BEFORE);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    text.get(start..).unwrap_or_default()
+}
+
+/// The whole name of which a pattern matched the telling part, and the mark before it.
+fn name_around(text: &str, part: Range<usize>) -> &str {
+    let before = text.get(..part.start).unwrap_or_default();
+    let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
+    let more = before
+        .as_bytes()
+        .iter()
+        .rev()
+        .take(MAX_NAME)
+        .take_while(is_name);
+    text.get(part.start - more.count()..part.end)
+        .unwrap_or_default()
+}
+
 /// Longest private key looked for, in bytes; an RSA key of 16384 bits has about 13000.
 const MAX_PEM_BYTES: usize = 16 * 1024;
+/// Most of the text before a value that a rule may look at. Without a bound, one long line with
+/// many candidates would cost quadratic time.
+const MAX_BEFORE: usize = 400;
+/// Longest beginning of a name that is looked at.
+const MAX_NAME: usize = 60;
 /// Fewest characters of key material; less is a placeholder such as `...`.
 const MIN_PEM_LETTERS: usize = 24;
 
@@ -81,7 +116,7 @@ const MIN_PEM_LETTERS: usize = 24;
 fn private_keys(text: &str) -> Vec<Secret> {
     let pattern = &rules().private_key;
     let mut found = Vec::new();
-    let mut headers = pattern.find_iter(text).peekable();
+    let mut headers = pattern.find_iter(text.as_bytes()).peekable();
     while let Some(header) = headers.next() {
         let mut limit = text.len().min(header.end() + MAX_PEM_BYTES);
         if let Some(next) = headers.peek() {
@@ -109,7 +144,7 @@ fn private_keys(text: &str) -> Vec<Secret> {
         }
         let mut end = header.end() + body.len();
         let rest = text.get(end..).unwrap_or_default();
-        if let Some(footer) = rules().private_key_end.find(rest) {
+        if let Some(footer) = rules().private_key_end.find(rest.as_bytes()) {
             end += footer.end();
         }
         found.push(Secret {
@@ -120,7 +155,8 @@ fn private_keys(text: &str) -> Vec<Secret> {
     found
 }
 
-/// Sorts, and joins what overlaps; the finding that begins first, or is longer, names the kind.
+/// Sorts, and joins what overlaps; the finding that begins first names the kind, unless
+/// it knows nothing better than that it is one.
 fn disjoint(mut found: Vec<Secret>) -> Vec<Secret> {
     found.sort_by(|a, b| {
         let by_end = b.range.end.cmp(&a.range.end);
@@ -131,6 +167,9 @@ fn disjoint(mut found: Vec<Secret>) -> Vec<Secret> {
         match joined.last_mut() {
             Some(last) if secret.range.start < last.range.end => {
                 last.range.end = last.range.end.max(secret.range.end);
+                if last.kind == rules::GENERIC {
+                    last.kind = secret.kind;
+                }
             }
             _ => joined.push(secret),
         }

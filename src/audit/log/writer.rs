@@ -6,7 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,6 +33,8 @@ pub(super) struct Writer {
     /// The same, for [`AuditLog::latest_outbox`](super::AuditLog::latest_outbox).
     published_outbox: Arc<Mutex<Option<OutboxId>>>,
     poison: Option<String>,
+    /// Whether there is a poison, for whoever asks from outside.
+    poisoned: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -68,6 +70,7 @@ impl Writer {
             outbox: head.and_then(|head| head.outbox),
             published_outbox,
             poison: None,
+            poisoned: Arc::new(AtomicBool::new(false)),
         };
         let recovery = writer.catch_up()?;
         if recovery.unanchored > 0 {
@@ -88,6 +91,10 @@ impl Writer {
 
     pub(super) fn key(&self) -> Arc<AuditKey> {
         Arc::clone(&self.key)
+    }
+
+    pub(super) fn poisoned(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.poisoned)
     }
 
     /// Serves requests until nobody can send any more.
@@ -133,6 +140,7 @@ impl Writer {
         if let Err(error) = outcome {
             tracing::error!(%error, "the audit log is closed until it is opened again");
             self.poison = Some(error.to_string());
+            self.poisoned.store(true, Ordering::Release);
             refuse(unanswered, &error);
         }
     }

@@ -108,10 +108,13 @@ fn decode(letters: &str) -> Option<String> {
 /// Words with `%XX` in them whose decoded text holds a secret.
 pub(super) fn percent(text: &str) -> Vec<Secret> {
     let mut found = Vec::new();
+    if !text.contains('%') {
+        return found;
+    }
     let is_edge = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`');
     let mut position = 0;
     for word in text.split_inclusive(is_edge) {
-        if word.contains('%') {
+        if word.as_bytes().contains(&b'%') {
             found.extend(in_percent_word(word, position));
         }
         position += word.len();
