@@ -74,11 +74,7 @@ fn a_damaged_index_is_made_again() {
     ];
     for kind in &kinds {
         for (how, damage) in damages {
-            let Some(file) = index_files(&data).iter().find(|_| true).map(|_| ()) else {
-                unreachable!("the index has files");
-            };
-            let () = file;
-            if !kinds_now(&data).contains(kind) {
+            if !self::kinds(&data).contains(kind) {
                 continue;
             }
             damage(&one_of(&data, kind));
@@ -87,10 +83,6 @@ fn a_damaged_index_is_made_again() {
             world.close();
         }
     }
-}
-
-fn kinds_now(data: &Path) -> BTreeSet<String> {
-    kinds(data)
 }
 
 fn flip(file: &Path, at: Option<usize>) {
@@ -249,6 +241,20 @@ fn no_byte_of_the_header_makes_it_panic() {
         }
         std::fs::write(&file, &sound).unwrap();
     }
+    assert!(world.open().is_ok());
+}
+
+/// An index without a catalog: the catalog was lost, and nothing must be put in its place.
+#[test]
+fn a_lost_catalog_is_not_replaced_by_an_empty_one() {
+    let world = filled();
+    let file = world.data().join("catalog.sqlite");
+    let sound = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert!(error(&world).to_string().contains("catalog"));
+    std::fs::write(&file, b"").unwrap();
+    assert!(error(&world).to_string().contains("catalog"));
+    std::fs::write(&file, &sound).unwrap();
     assert!(world.open().is_ok());
 }
 

@@ -335,8 +335,8 @@ fn an_empty_acl_and_none_at_all_let_nobody_in_and_say_which() {
     world.write(".acl.yaml", "acl:\n  - grant: everyone\n");
     assert_eq!(
         world.counts(),
-        [0, 3, 2, 0, 0],
-        "of the denies, nothing changes"
+        [0, 3, 1, 0, 0],
+        "the others state their own"
     );
     assert!(world.reads("none.md", &[]));
     assert!(!world.reads("empty.md", &[]), "only absence inherits");
