@@ -2,9 +2,14 @@
 
 use std::io::{self, IsTerminal, Write};
 
-/// Writes a line to standard output.
+/// Writes a line to standard output. Control characters are replaced: names of files and text of
+/// documents must not be able to steer the operator's terminal.
 pub(super) fn line(text: &str) -> io::Result<()> {
-    bytes(format!("{text}\n").as_bytes())
+    let harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    let shown = text
+        .chars()
+        .map(|c| if harmless(c) { c } else { '\u{fffd}' });
+    bytes(shown.chain(['\n']).collect::<String>().as_bytes())
 }
 
 /// Writes bytes to standard output.
