@@ -24,12 +24,19 @@ fn changes_and_searches_are_recorded() {
     let place = Place::indexed();
     place.search("group:sre", "promote the replica").exits(0);
     let verified = place.run(&["audit", "verify"], &[]).exits(0);
-    assert!(verified.out.starts_with("whole: 4 records"), "{}", verified.out);
+    assert!(
+        verified.out.starts_with("whole: 4 records"),
+        "{}",
+        verified.out
+    );
     let tail = place.run(&["audit", "tail"], &[]).exits(0).out;
     assert_eq!(tail.lines().count(), 4, "{tail}");
     assert!(tail.lines().last().unwrap().contains("promote the replica"));
     assert!(tail.contains("ops/dba/vacuum.md"), "{tail}");
-    let two = place.run(&["audit", "tail"], &["-n", "2", "--json"]).exits(0).out;
+    let two = place
+        .run(&["audit", "tail"], &["-n", "2", "--json"])
+        .exits(0)
+        .out;
     let records: Vec<serde_json::Value> = two
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -50,16 +57,40 @@ fn every_sort_of_tampering_is_found_and_placed() {
     let log = log(&place);
     let sound = std::fs::read_to_string(&log).unwrap();
     let lines: Vec<&str> = sound.lines().collect();
-    let joined = |lines: &[&str]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let joined = |lines: &[&str]| {
+        lines
+            .iter()
+            .map(|line| format!("{line}\n"))
+            .collect::<String>()
+    };
     let edited = sound.replacen("vacuum", "vacuun", 1);
-    let at = 1 + lines.iter().position(|line| line.contains("vacuum")).unwrap();
+    let at = 1 + lines
+        .iter()
+        .position(|line| line.contains("vacuum"))
+        .unwrap();
     let cases = [
         ("edited", edited, format!("line {at} (byte ")),
-        ("first removed", joined(&lines[1..]), "line 1 (byte 0)".to_owned()),
-        ("middle removed", joined(&[&lines[..2], &lines[3..]].concat()), "line 3 (byte ".to_owned()),
+        (
+            "first removed",
+            joined(&lines[1..]),
+            "line 1 (byte 0)".to_owned(),
+        ),
+        (
+            "middle removed",
+            joined(&[&lines[..2], &lines[3..]].concat()),
+            "line 3 (byte ".to_owned(),
+        ),
         ("cut off", joined(&lines[..2]), "line 3 (byte ".to_owned()),
-        ("swapped", joined(&[lines[1], lines[0], lines[2], lines[3]]), "line 1 (byte 0)".to_owned()),
-        ("repeated", joined(&[lines[0], lines[0], lines[1], lines[2], lines[3]]), "line 2 (byte ".to_owned()),
+        (
+            "swapped",
+            joined(&[lines[1], lines[0], lines[2], lines[3]]),
+            "line 1 (byte 0)".to_owned(),
+        ),
+        (
+            "repeated",
+            joined(&[lines[0], lines[0], lines[1], lines[2], lines[3]]),
+            "line 2 (byte ".to_owned(),
+        ),
     ];
     for (how, text, place_named) in cases {
         std::fs::write(&log, text).unwrap();
@@ -69,7 +100,11 @@ fn every_sort_of_tampering_is_found_and_placed() {
         let json = place.run(&["audit", "verify"], &["--json"]).exits(1).json();
         assert!(!json["problems"].as_array().unwrap().is_empty(), "{how}");
         let doctor = place.run(&["doctor"], &[]).exits(1);
-        assert!(doctor.out.contains("PROBLEM  audit log"), "{how}: {}", doctor.out);
+        assert!(
+            doctor.out.contains("PROBLEM  audit log"),
+            "{how}: {}",
+            doctor.out
+        );
     }
     std::fs::write(&log, sound).unwrap();
     place.run(&["audit", "verify"], &[]).exits(0);

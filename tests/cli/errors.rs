@@ -161,11 +161,15 @@ fn a_reason_is_said_once() {
 #[test]
 fn no_such_document() {
     let place = Place::indexed();
-    place.run(&["acl", "show"], &["ops/none.md"]).refuses(&["ops/none.md"]);
+    place
+        .run(&["acl", "show"], &["ops/none.md"])
+        .refuses(&["ops/none.md"]);
     place
         .run(&["acl", "explain"], &["--as", "user:a", "ops/none.md"])
         .refuses(&["ops/none.md"]);
-    place.run(&["acl", "show"], &["noslash"]).refuses(&["collection/path"]);
+    place
+        .run(&["acl", "show"], &["noslash"])
+        .refuses(&["collection/path"]);
 }
 
 #[test]
@@ -195,14 +199,22 @@ fn a_token_that_cannot_be_minted() {
     let place = Place::indexed();
     for ttl in ["1w", "", "h", "-1h", "99999999999h", "4000000h", "1.5h"] {
         let ttl = format!("--ttl={ttl}");
-        place.run(&["token"], &["--user", "alice", &ttl]).refuses(&["--ttl"]);
+        place
+            .run(&["token"], &["--user", "alice", &ttl])
+            .refuses(&["--ttl"]);
     }
     place.run(&["token"], &["--user", ""]).refuses(&["user"]);
 }
 
 #[test]
 fn arguments_that_are_wrong() {
-    for arguments in [&["no-such-command"][..], &["index"], &["search"], &["token"], &[]] {
+    for arguments in [
+        &["no-such-command"][..],
+        &["index"],
+        &["search"],
+        &["token"],
+        &[],
+    ] {
         let ran = ambit(arguments).exits(2);
         assert!(ran.err.contains("Usage"), "{}", ran.err);
     }

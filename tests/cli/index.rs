@@ -11,15 +11,24 @@ fn a_run_prints_its_counts() {
     }
     let first = place.index(&[]).exits(0).out;
     assert!(first.starts_with("indexed 4 ("), "{first}");
-    assert!(first.contains("quarantined 0  unchanged 0  removed 0"), "{first}");
+    assert!(
+        first.contains("quarantined 0  unchanged 0  removed 0"),
+        "{first}"
+    );
     place.write("a.md", "# Page\n\nother text\n");
     std::fs::remove_file(place.source().join("b.md")).unwrap();
     let second = place.index(&[]).exits(0).out;
     assert!(second.starts_with("indexed 1 ("), "{second}");
-    assert!(second.contains("quarantined 0  unchanged 2  removed 1"), "{second}");
+    assert!(
+        second.contains("quarantined 0  unchanged 2  removed 1"),
+        "{second}"
+    );
     place.write(".acl.yaml", "acl:\n  - grant: group:dba\n");
     let third = place.index(&[]).exits(0).out;
-    assert!(third.contains("3 unchanged documents have a new ACL"), "{third}");
+    assert!(
+        third.contains("3 unchanged documents have a new ACL"),
+        "{third}"
+    );
 }
 
 #[test]
@@ -33,7 +42,11 @@ fn quarantine_is_listed_with_line_and_reason_and_exits_1() {
     assert!(ran.out.contains("quarantined 1"), "{}", ran.out);
     assert!(ran.out.contains("quarantined bad.md:3: "), "{}", ran.out);
     assert!(ran.out.contains("skipped notes.txt"), "{}", ran.out);
-    assert_eq!(place.found("group:sre", "text"), ["ops/good.md"], "the run went on");
+    assert_eq!(
+        place.found("group:sre", "text"),
+        ["ops/good.md"],
+        "the run went on"
+    );
     let json = place.index(&["--json"]).exits(1).json();
     assert_eq!(json["unchanged"], 1);
     assert_eq!(json["quarantined"][0]["path"], "bad.md");
@@ -71,7 +84,11 @@ fn a_page_without_an_acl_is_named() {
     let place = Place::empty();
     place.write("lonely.md", "text\n");
     let ran = place.index(&[]).exits(0);
-    assert!(ran.out.contains("lonely.md: nobody can read it"), "{}", ran.out);
+    assert!(
+        ran.out.contains("lonely.md: nobody can read it"),
+        "{}",
+        ran.out
+    );
     assert!(place.found("user:alice", "text").is_empty());
     let doctor = place.run(&["doctor"], &[]).exits(1);
     assert!(doctor.out.contains("1 documents that nobody can read"));
@@ -82,7 +99,9 @@ fn a_mass_removal_wants_to_be_meant() {
     let place = Place::indexed();
     std::fs::remove_file(place.source().join("failover.md")).unwrap();
     std::fs::remove_file(place.source().join("public.md")).unwrap();
-    place.index(&[]).refuses(&["2 of 3", "--allow-mass-removal"]);
+    place
+        .index(&[])
+        .refuses(&["2 of 3", "--allow-mass-removal"]);
     assert_eq!(place.found("group:sre", "orders").len(), 2);
     let ran = place.index(&["--allow-mass-removal"]).exits(0);
     assert!(ran.out.contains("removed 2"), "{}", ran.out);
@@ -94,7 +113,11 @@ fn a_rebuilt_index_answers_the_same() {
     let place = Place::indexed();
     let before = place.search("group:sre,group:dba", "orders").json()["hits"].clone();
     let ran = place.run(&["index"], &["--rebuild"]).exits(0);
-    assert!(ran.out.starts_with("index made again: 3 documents"), "{}", ran.out);
+    assert!(
+        ran.out.starts_with("index made again: 3 documents"),
+        "{}",
+        ran.out
+    );
     let after = place.search("group:sre,group:dba", "orders").json()["hits"].clone();
     let scores = |hits: &serde_json::Value| -> Vec<(String, String)> {
         let hits = hits.as_array().unwrap().iter();

@@ -9,7 +9,10 @@ use crate::support::{Place, ambit, command};
 fn a_sound_directory_has_nothing_to_complain_of() {
     let place = Place::indexed();
     let doctor = place.run(&["doctor"], &[]).exits(0).out;
-    assert!(doctor.lines().all(|line| line.starts_with("ok ")), "{doctor}");
+    assert!(
+        doctor.lines().all(|line| line.starts_with("ok ")),
+        "{doctor}"
+    );
     let json = place.run(&["doctor"], &["--json"]).exits(0).json();
     let findings = json.as_array().unwrap();
     assert!(findings.len() >= 5);
@@ -33,7 +36,14 @@ fn a_token_is_three_parts_and_says_whom_it_is_about() {
 fn the_api_document_is_json_with_every_route() {
     let ran = ambit(&["openapi"]).exits(0);
     let paths = ran.json()["paths"].clone();
-    for path in ["/v1/search", "/v1/context", "/v1/documents/{id}", "/v1/me", "/livez", "/readyz"] {
+    for path in [
+        "/v1/search",
+        "/v1/context",
+        "/v1/documents/{id}",
+        "/v1/me",
+        "/livez",
+        "/readyz",
+    ] {
         let wildcard = path.replace("{id}", "{*id}");
         assert!(paths.get(path).or(paths.get(&wildcard)).is_some(), "{path}");
     }
@@ -43,7 +53,10 @@ fn the_api_document_is_json_with_every_route() {
 fn completions_name_the_commands() {
     for shell in ["bash", "zsh", "fish"] {
         let script = ambit(&["completions", shell]).exits(0).out;
-        assert!(script.contains("doctor") && script.contains("search"), "{shell}");
+        assert!(
+            script.contains("doctor") && script.contains("search"),
+            "{shell}"
+        );
     }
     ambit(&["completions", "cobol"]).exits(2);
 }
@@ -51,7 +64,11 @@ fn completions_name_the_commands() {
 #[test]
 fn the_demo_shows_three_answers_to_one_question() {
     let ran = ambit(&["demo", "--once"]).exits(0);
-    for person in ["bob (support)", "alice (sre-oncall)", "carol (sre-oncall, dba-leads)"] {
+    for person in [
+        "bob (support)",
+        "alice (sre-oncall)",
+        "carol (sre-oncall, dba-leads)",
+    ] {
         assert!(ran.out.contains(person), "{}", ran.out);
     }
     assert!(ran.out.contains("curl -s http://127.0.0.1:"), "{}", ran.out);
@@ -86,7 +103,12 @@ fn a_reader_that_goes_away_is_no_error() {
             .unwrap();
         drop(child.stdout.take());
         let mut said = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
         let status = child.wait().unwrap();
         assert_eq!(status.code(), Some(0), "{command:?}: {said}");
         assert!(said.is_empty(), "{said}");

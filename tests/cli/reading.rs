@@ -7,9 +7,15 @@ fn each_finds_what_they_may_read() {
     let place = Place::indexed();
     let cases = [
         ("user:alice", &["ops/public.md"][..]),
-        ("user:alice,group:sre", &["ops/failover.md", "ops/public.md"]),
+        (
+            "user:alice,group:sre",
+            &["ops/failover.md", "ops/public.md"],
+        ),
         ("group:dba", &["ops/dba/vacuum.md", "ops/public.md"]),
-        ("user:alice, group:sre , group:dba", &["ops/dba/vacuum.md", "ops/failover.md", "ops/public.md"]),
+        (
+            "user:alice, group:sre , group:dba",
+            &["ops/dba/vacuum.md", "ops/failover.md", "ops/public.md"],
+        ),
         ("group:SRE", &["ops/public.md"]),
         ("user:sre", &["ops/public.md"]),
     ];
@@ -38,7 +44,10 @@ fn text_for_people_and_json_for_programs() {
     assert!(hit["citation"]["revision"].is_string());
     assert!(json["id"].is_string());
     let one = place
-        .run(&["search"], &["--as", "group:sre", "--json", "-k", "1", "orders"])
+        .run(
+            &["search"],
+            &["--as", "group:sre", "--json", "-k", "1", "orders"],
+        )
         .exits(0);
     assert_eq!(one.json()["hits"].as_array().unwrap().len(), 1);
     for k in ["0", "101"] {
@@ -74,7 +83,10 @@ fn an_acl_is_shown_with_names_and_origins() {
     let place = Place::indexed();
     place.write("dba/.acl.yaml", "acl:\n  - deny: group:contractors\n");
     place.index(&[]).exits(0);
-    let shown = place.run(&["acl", "show"], &["ops/dba/vacuum.md"]).exits(0).out;
+    let shown = place
+        .run(&["acl", "show"], &["ops/dba/vacuum.md"])
+        .exits(0)
+        .out;
     let lines: Vec<&str> = shown.lines().collect();
     let expected = [
         "ops/dba/vacuum.md",
@@ -91,7 +103,10 @@ fn an_acl_is_shown_with_names_and_origins() {
     assert_eq!(json["label"], "general");
     assert_eq!(json["state"], "in-force");
     assert_eq!(json["effective"][0]["principal"], "group:sre");
-    assert_eq!(json["effective"][0]["written_at"], "the collection's top folder");
+    assert_eq!(
+        json["effective"][0]["written_at"],
+        "the collection's top folder"
+    );
 }
 
 #[test]
@@ -119,10 +134,17 @@ fn a_decision_is_explained_by_its_entry() {
     let closed = explained("group:sre", "ops/none/a.md");
     assert!(closed.starts_with("deny: no entry in force"), "{closed}");
     let json = place
-        .run(&["acl", "explain"], &["--json", "--as", "user:bob", "ops/failover.md"])
+        .run(
+            &["acl", "explain"],
+            &["--json", "--as", "user:bob", "ops/failover.md"],
+        )
         .exits(0)
         .json();
     assert_eq!(json["decision"], "deny");
     // Explaining agrees with searching.
-    assert!(!place.found("user:bob", "replica").contains(&"ops/failover.md".to_owned()));
+    assert!(
+        !place
+            .found("user:bob", "replica")
+            .contains(&"ops/failover.md".to_owned())
+    );
 }

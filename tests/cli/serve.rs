@@ -26,7 +26,12 @@ fn a_minted_token_opens_what_its_groups_may_read() {
     let found = documents(&server.search(&app, "orders"));
     assert_eq!(found, ["ops/dba/vacuum.md", "ops/public.md"]);
     let stranger = place.token(&["--user", "alice", "--app", "stranger"]);
-    let (status, _) = server.ask("POST", "/v1/search", Some(&stranger), "{\"query\":\"orders\"}");
+    let (status, _) = server.ask(
+        "POST",
+        "/v1/search",
+        Some(&stranger),
+        "{\"query\":\"orders\"}",
+    );
     assert_eq!(status, 403, "an unregistered agent");
 }
 
@@ -60,7 +65,10 @@ fn a_killed_server_loses_no_acknowledged_answer() {
         let verified = place.run(&["audit", "verify"], &["--json"]).exits(0).json();
         assert!(verified["problems"].as_array().unwrap().is_empty());
     }
-    let tail = place.run(&["audit", "tail"], &["-n", "1000", "--json"]).exits(0).out;
+    let tail = place
+        .run(&["audit", "tail"], &["-n", "1000", "--json"])
+        .exits(0)
+        .out;
     for answer in &answers {
         assert_eq!(tail.matches(answer.as_str()).count(), 1, "{answer}");
     }
@@ -76,7 +84,9 @@ fn an_index_run_killed_at_any_moment_leaves_all_or_nothing() {
             place.write(&format!("many/{number}.md"), &text);
         }
         let mut index = place.on(&["index"], &["--collection", "ops"]);
-        let index = index.arg(place.source()).stdout(std::process::Stdio::null());
+        let index = index
+            .arg(place.source())
+            .stdout(std::process::Stdio::null());
         let mut child = index.spawn().unwrap();
         std::thread::sleep(std::time::Duration::from_millis(u64::from(round) * 40));
         child.kill().ok();

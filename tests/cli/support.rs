@@ -83,8 +83,14 @@ impl Place {
 
     pub(crate) fn indexed() -> Self {
         let place = Self::empty();
-        place.write(".acl.yaml", "acl:\n  - grant: group:sre\nowners: [group:leads]\n");
-        place.write("failover.md", "# Fail over\n\nPromote the replica of orders.\n");
+        place.write(
+            ".acl.yaml",
+            "acl:\n  - grant: group:sre\nowners: [group:leads]\n",
+        );
+        place.write(
+            "failover.md",
+            "# Fail over\n\nPromote the replica of orders.\n",
+        );
         place.write(
             "dba/vacuum.md",
             "---\nlabel: confidential\nacl:\n  - grant: group:dba\n---\n# Vacuum\n\nFreeze orders.\n",
@@ -190,7 +196,10 @@ impl Server {
     /// Asks it to end (SIGTERM), and waits until it has.
     pub(crate) fn stop(mut self) -> ExitStatus {
         let id = self.id();
-        let kill = Command::new("sh").arg("-c").arg(format!("kill -TERM {id}")).status();
+        let kill = Command::new("sh")
+            .arg("-c")
+            .arg(format!("kill -TERM {id}"))
+            .status();
         assert!(kill.unwrap().success());
         self.child.wait().unwrap()
     }
@@ -202,9 +211,17 @@ impl Server {
     }
 
     /// One request over a connection of its own: status and body.
-    pub(crate) fn ask(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> (u16, String) {
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &str,
+    ) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
         let bearer = token.map(|token| format!("Authorization: Bearer {token}\r\n"));
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{}Content-Type: \

@@ -96,11 +96,6 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
         ],
         "the engine is known to search and index only",
     ),
-    (
-        "Utc::now(",
-        &[],
-        "instants come from the clock",
-    ),
 ];
 
 /// The one route that is not registered together with its description.
@@ -154,7 +149,10 @@ fn files(folder: &str, ending: &str) -> Result<Vec<PathBuf>, Box<dyn Error>> {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             // The bundled documents are data, and their links are meant to be odd.
-            let passed_over = matches!(name.as_str(), "target" | ".git" | "fixtures" | "node_modules");
+            let passed_over = matches!(
+                name.as_str(),
+                "target" | ".git" | "fixtures" | "node_modules"
+            );
             if entry.file_type()?.is_dir() && !passed_over {
                 folders.push(entry.path());
             } else if name.ends_with(ending) && entry.file_type()?.is_file() {
@@ -248,7 +246,10 @@ fn check_layers(
             continue;
         };
         let Some(own) = layer(layers, top) else {
-            problems.push(format!("{}: `{top}` is in no layer; add it to the table", source.path));
+            problems.push(format!(
+                "{}: `{top}` is in no layer; add it to the table",
+                source.path
+            ));
             continue;
         };
         for used in imports(&source.production(), module.len(), crate_name) {
@@ -275,8 +276,16 @@ fn imports_go_down_only() -> Outcome {
             problems.push(format!("{}: the indexer uses ambit", source.path));
         }
         let model = source.module("indexer/src/");
-        let pure = model.first().is_some_and(|top| layer(INDEXER, top) == Some(10));
-        for outside in ["std::fs", "std::net", "std::process", "async fn", "rusqlite"] {
+        let pure = model
+            .first()
+            .is_some_and(|top| layer(INDEXER, top) == Some(10));
+        for outside in [
+            "std::fs",
+            "std::net",
+            "std::process",
+            "async fn",
+            "rusqlite",
+        ] {
             if pure && code.contains(outside) {
                 problems.push(format!("{}: the model is pure, no {outside}", source.path));
             }
@@ -356,7 +365,10 @@ fn no_file_is_too_long() -> Outcome {
     for source in sources("src")?.into_iter().chain(sources("indexer/src")?) {
         let lines = split_tests(&source.text).0.lines().count();
         if lines > MAX_LINES && !source.is_test() {
-            problems.push(format!("{}: {lines} lines; at most {MAX_LINES}", source.path));
+            problems.push(format!(
+                "{}: {lines} lines; at most {MAX_LINES}",
+                source.path
+            ));
         }
     }
     report(&problems);
@@ -401,7 +413,9 @@ fn links(markdown: &str) -> Vec<&str> {
             let targets = inline.filter_map(|rest| rest.split([')', ' ']).next());
             found.extend(targets.filter(|target| !target.is_empty()));
         }
-        let definition = line.strip_prefix('[').and_then(|line| line.split_once("]: "));
+        let definition = line
+            .strip_prefix('[')
+            .and_then(|line| line.split_once("]: "));
         found.extend(definition.and_then(|(_, target)| target.split_whitespace().next()));
     }
     found
