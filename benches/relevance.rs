@@ -175,30 +175,7 @@ impl Engine {
                 report.quarantined.len()
             );
         }
-        let issuer = DevelopmentIssuer::open_or_create(&development_key(&data)).unwrap();
-        let groups = [
-            "sre-oncall",
-            "dba-leads",
-            "platform",
-            "payments",
-            "security-response",
-            "support",
-            "network-ops",
-        ];
-        let token = issuer
-            .mint(TokenRequest {
-                user: Some(ObjectId::from_name(PrincipalKind::User, "bench")),
-                groups: groups
-                    .iter()
-                    .map(|name| ObjectId::from_name(PrincipalKind::Group, name))
-                    .collect(),
-                roles: Vec::new(),
-                app: ObjectId::from_name(PrincipalKind::Application, "demo"),
-                lifetime: 3600,
-                app_only: false,
-                now: Clock::system().now(),
-            })
-            .unwrap();
+        let token = token(&data);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1/search", listener.local_addr().unwrap());
         tokio::spawn(ambit::http::serve(
@@ -231,6 +208,34 @@ impl Engine {
         documents.truncate(DEPTH);
         documents
     }
+}
+
+/// A token of somebody in every group that the fixtures name.
+fn token(data: &Path) -> String {
+    let issuer = DevelopmentIssuer::open_or_create(&development_key(data)).unwrap();
+    let groups = [
+        "sre-oncall",
+        "dba-leads",
+        "platform",
+        "payments",
+        "security-response",
+        "support",
+        "network-ops",
+    ];
+    issuer
+        .mint(TokenRequest {
+            user: Some(ObjectId::from_name(PrincipalKind::User, "bench")),
+            groups: groups
+                .iter()
+                .map(|name| ObjectId::from_name(PrincipalKind::Group, name))
+                .collect(),
+            roles: Vec::new(),
+            app: ObjectId::from_name(PrincipalKind::Application, "demo"),
+            lifetime: 3600,
+            app_only: false,
+            now: Clock::system().now(),
+        })
+        .unwrap()
 }
 
 fn judged_queries(options: &Options, texts: &BTreeMap<String, String>) -> Vec<Judged> {

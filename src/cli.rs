@@ -129,7 +129,21 @@ pub fn start_logging(arguments: &Cli) {
 
 /// Says in one line why a command could not run.
 pub fn complain(error: &anyhow::Error) {
-    terminal::complain(&format!("{error:#}"));
+    terminal::complain(&in_one_line(error));
+}
+
+/// An error with its causes. Many errors name their cause already; nothing is said twice.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 impl Place {

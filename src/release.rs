@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ambit_indexer::catalog::Ord;
 use ambit_indexer::store::StoreError;
 use thiserror::Error;
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -58,6 +59,8 @@ pub(crate) struct RequestFacts {
     pub(crate) trace: Option<String>,
     /// SHA-256 of the Authorization header's value.
     pub(crate) token_hash: Option<HexHash>,
+    /// The request's place among those under way.
+    pub(crate) place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// An answer that has not been recorded yet.
@@ -98,8 +101,14 @@ where
         let answer = Uuid::now_v7();
         let draft = {
             let (app, caller, make) = (Arc::clone(app), Arc::clone(caller), Arc::clone(&make));
+            let place = facts.place.clone();
             // Searching and reading the catalog block; they do not belong on the async threads.
-            tokio::task::spawn_blocking(move || make(&app, &caller, answer))
+            let work = move || {
+                let made = make(&app, &caller, answer);
+                drop(place);
+                made
+            };
+            tokio::task::spawn_blocking(work)
                 .await
                 .map_err(|_| ReleaseError::CutOff)??
         };

@@ -8,9 +8,13 @@ mod query;
 mod reference;
 mod snippet;
 
-use ambit_indexer::catalog::Ord;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use ambit_indexer::catalog::{Ord, Selection};
 use ambit_indexer::document::{Chunk, DocumentId};
-use ambit_indexer::store::{Snapshot, Store, StoreError, StoredContent};
+use ambit_indexer::store::{Store, StoreError, StoredContent};
 use thiserror::Error;
 
 use crate::door::{self, Permit};
@@ -58,7 +62,7 @@ pub(crate) struct Hit {
     /// The document.
     pub(crate) document: DocumentId,
     /// The revision.
-    pub(crate) stored: std::sync::Arc<StoredContent>,
+    pub(crate) stored: Arc<StoredContent>,
     /// The chunk.
     pub(crate) chunk: Chunk,
     /// BM25 score over the permitted chunks.
@@ -88,43 +92,32 @@ pub(crate) fn search(
 ) -> Result<Vec<Hit>, SearchError> {
     let weighted = WeightedQuery::parse(&query.text)?;
     let snapshot = store.snapshot();
-    let ranking = rank(scope, &snapshot, &weighted, query)?;
-    open_hits(scope, store, &snapshot, &weighted, ranking)
-}
-
-/// Ranks without opening anything.
-fn rank(
-    scope: &AccessScope,
-    snapshot: &Snapshot,
-    weighted: &WeightedQuery,
-    query: &Query,
-) -> Result<Ranking, SearchError> {
-    let selection = door::select(scope, snapshot);
+    let selection = door::select(scope, &snapshot);
     let limits = Limits {
         top_k: query.top_k.min(MAX_TOP_K),
         per_document: MAX_CHUNKS_PER_DOCUMENT,
     };
     let admits = |ord: Ord| query.filters.admit(&selection, ord);
-    reference::rank(snapshot, &selection, weighted, &admits, limits)
+    let ranking = reference::rank(&snapshot, &selection, &weighted, &admits, limits)?;
+    open_hits(scope, store, &selection, &weighted, ranking)
 }
 
 /// Opens the ranked chunks. A document whose permission went away in between is left out.
 fn open_hits(
     scope: &AccessScope,
     store: &Store,
-    snapshot: &Snapshot,
+    selection: &Selection,
     weighted: &WeightedQuery,
     ranking: Ranking,
 ) -> Result<Vec<Hit>, SearchError> {
-    let selection = door::select(scope, snapshot);
-    let mut opened = std::collections::HashMap::new();
+    let mut opened = HashMap::new();
     let mut hits = Vec::with_capacity(ranking.chunks.len());
     for RankedChunk { ord, number, score } in ranking.chunks {
-        if let std::collections::hash_map::Entry::Vacant(slot) = opened.entry(ord) {
+        if let Entry::Vacant(slot) = opened.entry(ord) {
             let content = door::content(scope, store, ord)?;
             let chunks = door::chunks(scope, store, ord)?;
             slot.insert(content.zip(chunks).map(|(content, chunks)| {
-                let stored = std::sync::Arc::new(content.content);
+                let stored = Arc::new(content.content);
                 (stored, content.permit, chunks.content)
             }));
         }
@@ -138,7 +131,7 @@ fn open_hits(
         let mut hit = Hit {
             ord,
             document: facts.id.clone(),
-            stored: std::sync::Arc::clone(stored),
+            stored: Arc::clone(stored),
             chunk: chunk.clone(),
             score,
             snippet: String::new(),

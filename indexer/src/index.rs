@@ -11,9 +11,10 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use tantivy::directory::MmapDirectory;
+use tantivy::index::SegmentComponent;
 use tantivy::{
-    IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, TantivyError,
-    Term,
+    IndexMeta, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TantivyDocument,
+    TantivyError, Term,
 };
 use thiserror::Error;
 
@@ -26,6 +27,16 @@ pub use schema::Fields;
 /// Version of everything between a document's text and its terms: hidden-text and secret rules,
 /// chunks, analyzer. An index or a stored source hash of another version is made again.
 pub const PIPELINE_VERSION: u32 = 1;
+
+/// The files that every segment has.
+const SEGMENT_FILES: [SegmentComponent; 6] = [
+    SegmentComponent::Terms,
+    SegmentComponent::Postings,
+    SegmentComponent::Positions,
+    SegmentComponent::FastFields,
+    SegmentComponent::FieldNorms,
+    SegmentComponent::Store,
+];
 
 const WRITER_MEMORY_BYTES: usize = 96 * 1024 * 1024;
 
@@ -63,8 +74,7 @@ impl Index {
     /// Opens the index for writing. One that is damaged, or of another generation, is replaced by
     /// an empty one.
     pub(crate) fn open(folder: &Path, generation: &str) -> Result<(Self, Origin), IndexError> {
-        let identity = identity(generation);
-        if let Some(index) = existing(folder).filter(|index| carries(index, &identity)) {
+        if let Some(index) = existing(folder, &identity(generation)) {
             return Ok((Self::with(index, true)?, Origin::Kept));
         }
         if folder.exists() {
@@ -81,7 +91,7 @@ impl Index {
 
     /// Opens the index for reading, beside whoever writes.
     pub(crate) fn open_beside(folder: &Path, generation: &str) -> Result<Self, IndexError> {
-        let index = existing(folder).filter(|index| carries(index, &identity(generation)));
+        let index = existing(folder, &identity(generation));
         let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
         Self::with(index.ok_or_else(missing)?, false)
     }
@@ -209,20 +219,43 @@ fn identity(generation: &str) -> String {
     format!("{generation} {PIPELINE_VERSION}")
 }
 
-fn existing(folder: &Path) -> Option<tantivy::Index> {
+/// The index in a folder, if there is a sound one that carries this identity.
+fn existing(folder: &Path, identity: &str) -> Option<tantivy::Index> {
     let directory = MmapDirectory::open(folder).ok()?;
     let index = tantivy::Index::open(directory).ok()?;
-    // Cheap against a flipped bit in a segment: every file carries a checksum.
-    let sound = index
-        .validate_checksum()
-        .is_ok_and(|damaged| damaged.is_empty());
-    sound.then_some(index)
+    let (schema, _) = schema::schema();
+    let metas = index.load_metas().ok()?;
+    let carries = index.schema() == schema && metas.payload.as_deref() == Some(identity);
+    (carries && is_whole(&index, &metas) && fits(&index, &metas)).then_some(index)
 }
 
-fn carries(index: &tantivy::Index, identity: &str) -> bool {
-    let (schema, _) = schema::schema();
-    index.schema() == schema
-        && index
-            .load_metas()
-            .is_ok_and(|metas| metas.payload.as_deref() == Some(identity))
+/// Whether every file of every segment is there and is what its checksum says. The engine's own
+/// check passes over files that are missing, or missing from its list of files; opening a damaged
+/// one can panic.
+fn is_whole(index: &tantivy::Index, metas: &IndexMeta) -> bool {
+    metas.segments.iter().all(|segment| {
+        let deletions = segment.has_deletes().then_some(SegmentComponent::Delete);
+        let files = SEGMENT_FILES.into_iter().chain(deletions);
+        files
+            .map(|file| segment.relative_path(file))
+            .all(|path| index.directory().validate_checksum(&path).unwrap_or(false))
+    })
+}
+
+/// Whether the list of segments, which has no checksum, fits the segments.
+fn fits(index: &tantivy::Index, metas: &IndexMeta) -> bool {
+    let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual);
+    let Ok(reader) = TryInto::<IndexReader>::try_into(reader) else {
+        return false;
+    };
+    let searcher = reader.searcher();
+    searcher.segment_readers().len() == metas.segments.len()
+        && searcher.segment_readers().iter().all(|segment| {
+            let listed = metas.segments.iter();
+            let listed = listed
+                .filter(|meta| meta.id() == segment.segment_id())
+                .find(|meta| meta.num_docs() == segment.num_docs());
+            let ords = segment.fast_fields().u64("ord");
+            listed.is_some() && ords.is_ok_and(|ords| ords.num_docs() == segment.max_doc())
+        })
 }

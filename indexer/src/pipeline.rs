@@ -4,6 +4,7 @@
 //! publishes folder policies, ACLs, revisions and removals together (NOTHING-LOST: all of a run
 //! or nothing of it; content is never visible under an ACL that was not its own).
 
+mod changes;
 mod policies;
 mod prepare;
 mod run;

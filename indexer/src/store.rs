@@ -7,6 +7,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use tantivy::Searcher;
 use thiserror::Error;
@@ -23,6 +24,10 @@ use crate::document::{Chunk, DocumentId};
 use crate::guarded::Guarded;
 use crate::index::{Fields, Index, IndexError, Origin, PIPELINE_VERSION};
 use crate::label::Labels;
+
+/// How often, and after what pause, opening beside a busy writer is tried again.
+const BESIDE_TRIES: u32 = 40;
+const BESIDE_PAUSE: Duration = Duration::from_millis(25);
 
 /// Why a data directory could not be used.
 #[derive(Debug, Error)]
@@ -80,6 +85,7 @@ impl Store {
         };
         std::fs::create_dir_all(directory).map_err(folder_error)?;
         let lock = lock_directory(directory)?;
+        check_catalog_is_there(directory)?;
         let catalog = Catalog::open(&catalog_path(directory), labels)?;
         let generation = catalog.meta("generation")?.unwrap_or_default();
         let (index, origin) = Index::open(&index_path(directory), &generation)?;
@@ -93,7 +99,30 @@ impl Store {
     }
 
     /// Opens a data directory for reading, beside a process that may be writing.
+    ///
+    /// The writer may commit between the steps of opening; then they do not fit together, and all
+    /// is done again.
     pub fn open_beside(
+        directory: &Path,
+        labels: Labels,
+        clock: Arc<Clock>,
+    ) -> Result<Self, StoreError> {
+        let mut tries = BESIDE_TRIES;
+        loop {
+            let opened = Self::try_open_beside(directory, labels.clone(), Arc::clone(&clock));
+            tries -= 1;
+            let again = match &opened {
+                Ok(store) => store.unindexed()? > 0,
+                Err(error) => matches!(error, StoreError::Index(_)),
+            };
+            if !again || tries == 0 {
+                return opened;
+            }
+            std::thread::sleep(BESIDE_PAUSE);
+        }
+    }
+
+    fn try_open_beside(
         directory: &Path,
         labels: Labels,
         clock: Arc<Clock>,
@@ -319,6 +348,17 @@ fn catalog_path(directory: &Path) -> PathBuf {
 
 fn index_path(directory: &Path) -> PathBuf {
     directory.join("index")
+}
+
+/// A catalog is made before its index. Where there is an index and no catalog, the catalog was
+/// lost, and an empty one in its place would hide that.
+fn check_catalog_is_there(directory: &Path) -> Result<(), StoreError> {
+    let path = catalog_path(directory);
+    let length = path.metadata().map_or(0, |metadata| metadata.len());
+    if length == 0 && index_path(directory).exists() {
+        return Err(CatalogError::Missing(path).into());
+    }
+    Ok(())
 }
 
 fn lock_directory(directory: &Path) -> Result<File, StoreError> {

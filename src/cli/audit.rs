@@ -114,13 +114,15 @@ fn tail(data: &Path, lines: usize, follow: bool, as_json: bool) -> Result<Outcom
             terminal::line(&rendered(&record, as_json))?;
         }
     }
-    while follow {
+    if !follow {
+        return Ok(Outcome::Done);
+    }
+    loop {
         for record in following.next(FOLLOW_BATCH)? {
             terminal::line(&rendered(&record, as_json))?;
         }
         std::thread::sleep(FOLLOW_PAUSE);
     }
-    Ok(Outcome::Done)
 }
 
 /// A fault in words.

@@ -21,8 +21,9 @@ use crate::identity::{DevelopmentIssuer, TokenRequest};
 const QUESTION: &str = "how do I fail over the orders database?";
 /// Collection of the bundled documents.
 const COLLECTION: &str = "tidemark";
-/// Budget of each answer, small enough for a screen.
-const MAX_TOKENS: usize = 400;
+/// Budget of each answer, and how many lines of each passage the screen shows.
+const MAX_TOKENS: usize = 1500;
+const SHOWN_LINES: usize = 9;
 const TOKEN_SECONDS: u32 = 8 * 3600;
 
 /// Somebody who asks.
@@ -141,7 +142,9 @@ async fn answers(address: SocketAddr, data: &Path) -> Result<Vec<String>> {
         let request = client
             .post(format!("http://{address}/v1/context"))
             .bearer_auth(&token)
-            .json(&json!({"query": QUESTION, "max_tokens": MAX_TOKENS, "top_k": 6}));
+            .json(&json!({
+                "query": QUESTION, "max_tokens": MAX_TOKENS, "top_k": 8, "format": "chunks",
+            }));
         let response = request.send().await?.error_for_status()?;
         let answer: Value = response.json().await?;
         columns.push(column(person, &answer, width));
@@ -168,21 +171,36 @@ fn token(issuer: &DevelopmentIssuer, person: &Person) -> Result<String> {
     Ok(issuer.mint(request)?)
 }
 
+/// One person's answer: each citation with the beginning of its passage.
 fn column(person: &Person, answer: &Value, width: usize) -> Vec<String> {
     let mut lines = vec![
         format!("{} ({})", person.name, person.groups.join(", ")),
         "─".repeat(width),
     ];
-    let context = answer.get("context").and_then(Value::as_str);
-    lines.extend(terminal::wrapped(context.unwrap_or("(nothing)"), width));
-    lines.push(String::new());
-    lines.push("sources".to_owned());
-    let citations = answer.get("citations").and_then(Value::as_array);
-    for citation in citations.into_iter().flatten() {
+    let list = |field: &str| answer.get(field).and_then(Value::as_array);
+    let passages = list("citations").into_iter().flatten();
+    for (citation, chunk) in passages.zip(list("chunks").into_iter().flatten()) {
         let text = |field: &str| citation.get(field).and_then(Value::as_str).unwrap_or("");
-        let number = citation.get("number").and_then(Value::as_u64).unwrap_or(0);
-        let source = format!("[{number}] {} · {}", text("document"), text("label"));
+        let number = |pointer: &str| citation.pointer(pointer).and_then(Value::as_u64);
+        let source = format!(
+            "[{}] {} ({}, lines {}-{}) · {}",
+            number("/number").unwrap_or(0),
+            text("title"),
+            text("document"),
+            number("/lines/0").unwrap_or(0),
+            number("/lines/1").unwrap_or(0),
+            text("label"),
+        );
         lines.extend(terminal::wrapped(&source, width));
+        let passage = chunk.get("text").and_then(Value::as_str).unwrap_or("");
+        let shown = terminal::wrapped(passage, width.saturating_sub(2));
+        let shown: Vec<&String> = shown.iter().filter(|line| !line.is_empty()).collect();
+        let beginning = shown.iter().take(SHOWN_LINES);
+        lines.extend(beginning.map(|line| format!("  {line}")));
+        if shown.len() > SHOWN_LINES {
+            lines.push("  …".to_owned());
+        }
+        lines.push(String::new());
     }
     lines
 }

@@ -155,7 +155,11 @@ fn examine_store(app: &App, findings: &mut Vec<Finding>) -> Result<()> {
         findings.push(Finding {
             what: "quarantine",
             sound: false,
-            says: format!("{collection}/{}{line}: {}", file.path, file.reason),
+            says: format!(
+                "{collection}/{}{line}: {}",
+                terminal::name(&file.path),
+                terminal::name(&file.reason)
+            ),
         });
     }
     Ok(())

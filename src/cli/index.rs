@@ -137,11 +137,18 @@ fn print(report: &RunReport) -> Result<()> {
     }
     for file in &report.quarantined {
         let line = file.line.map(|line| format!(":{line}")).unwrap_or_default();
-        let text = format!("quarantined {}{line}: {}", file.path, file.reason);
+        let text = format!(
+            "quarantined {}{line}: {}",
+            terminal::name(&file.path),
+            terminal::name(&file.reason)
+        );
         terminal::line(&text)?;
     }
     for path in &report.without_acl {
-        terminal::line(&format!("no ACL applies to {path}: nobody can read it"))?;
+        terminal::line(&format!(
+            "no ACL applies to {}: nobody can read it",
+            terminal::name(path)
+        ))?;
     }
     if !report.skipped.is_empty() {
         let text = format!(
@@ -150,7 +157,7 @@ fn print(report: &RunReport) -> Result<()> {
         );
         terminal::line(&text)?;
         for path in &report.skipped {
-            terminal::line(&format!("skipped {path}"))?;
+            terminal::line(&format!("skipped {}", terminal::name(path)))?;
         }
     }
     Ok(())

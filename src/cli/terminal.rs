@@ -2,9 +2,16 @@
 
 use std::io::{self, IsTerminal, Write};
 
-/// Writes a line to standard output.
+use ambit_indexer::document::is_invisible;
+
+/// Writes a line to standard output. Control characters are replaced: names of files and text of
+/// documents must not be able to steer the operator's terminal.
 pub(super) fn line(text: &str) -> io::Result<()> {
-    bytes(format!("{text}\n").as_bytes())
+    let harmless = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    let shown = text
+        .chars()
+        .map(|c| if harmless(c) { c } else { '\u{fffd}' });
+    bytes(shown.chain(['\n']).collect::<String>().as_bytes())
 }
 
 /// Writes bytes to standard output.
@@ -16,9 +23,14 @@ pub(super) fn bytes(content: &[u8]) -> io::Result<()> {
     }
 }
 
+/// A name from outside, such as a file's, so that nothing in it is invisible or breaks the line.
+pub(super) fn name(text: &str) -> String {
+    text.replace(is_invisible, "\u{fffd}")
+}
+
 /// Writes a line to standard error; if even that fails there is nobody to tell.
 pub(super) fn complain(text: &str) {
-    let _nobody_left = writeln!(io::stderr(), "ambit: {text}");
+    let _nobody_left = writeln!(io::stderr(), "ambit: {}", name(text));
 }
 
 /// Whether standard error is somebody's screen, so that a progress bar makes sense.

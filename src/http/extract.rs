@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::HttpState;
+use super::layers::Place;
 use super::problem::Problem;
 use crate::audit::HexHash;
 use crate::identity::{Caller, IdentityError};
@@ -42,6 +43,7 @@ impl FromRequestParts<HttpState> for Authenticated {
                 run: plain_header(&parts.headers, "ambit-run-id")?,
                 trace: plain_header(&parts.headers, "traceparent")?,
                 token_hash,
+                place: parts.extensions.get::<Place>().map(|place| place.0.clone()),
             },
         })
     }

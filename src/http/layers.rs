@@ -1,24 +1,33 @@
 //! Layers that requests pass: limits, request ids, and no caching of what depends on the caller.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::HttpState;
 use super::problem::Problem;
 
+/// A place among the requests under way, held for as long as any part of the work goes on.
+#[derive(Clone, Debug)]
+pub(super) struct Place(pub(super) Arc<OwnedSemaphorePermit>);
+
 /// Lets in only so many requests at once, and gives each only so long.
 pub(super) async fn within_limits(
     State(state): State<HttpState>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    let Ok(_place) = state.places.try_acquire() else {
+    let Ok(place) = state.places.try_acquire_owned() else {
         return Problem::overloaded().into_response();
     };
+    // The work holds the place too: a search that goes on past its deadline still takes one.
+    request.extensions_mut().insert(Place(Arc::new(place)));
     let deadline = state.app.config().limits.deadline;
     match tokio::time::timeout(deadline, next.run(request)).await {
         Ok(response) => response,

@@ -32,7 +32,7 @@ impl Filters {
             return false;
         };
         let service = facts.service.as_ref();
-        (self.collections.is_empty() || self.collections.iter().any(|c| *c == policy.collection))
+        (self.collections.is_empty() || self.collections.contains(&policy.collection))
             && (self.kinds.is_empty() || self.kinds.contains(&facts.kind))
             && (self.services.is_empty() || service.is_some_and(|s| self.services.contains(s)))
             && (self.labels.is_empty() || self.labels.contains(&policy.acl.label))

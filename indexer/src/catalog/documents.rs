@@ -97,13 +97,16 @@ impl Catalog {
 
     /// Every live document with its policy, for the access table.
     pub(crate) fn live_documents(&self) -> Result<Vec<LiveDocument>, CatalogError> {
-        let policies = self.policies()?;
+        let salt = self.meta("acl_salt")?.unwrap_or_default();
         let query = "SELECT d.name, d.ord, d.acl, r.kind, r.service, r.tags,
                 coalesce(r.updated, r.written)
             FROM document d JOIN revision r ON r.ord = d.ord WHERE d.ord IS NOT NULL";
         self.read(|connection| {
+            // Both queries on one state, or a writer in another process could come in between.
+            let transaction = connection.unchecked_transaction()?;
+            let policies = self.policies(&transaction, &salt)?;
             let mut classes: HashMap<(i64, String), Arc<PolicyClass>> = HashMap::new();
-            let mut statement = connection.prepare(query)?;
+            let mut statement = transaction.prepare(query)?;
             let mut rows = statement.query([])?;
             let mut live = Vec::new();
             while let Some(row) = rows.next()? {
@@ -136,20 +139,21 @@ impl Catalog {
     }
 
     /// Every stored policy with its version, by row.
-    fn policies(&self) -> Result<HashMap<i64, (crate::acl::EffectiveAcl, String)>, CatalogError> {
-        let salt = self.meta("acl_salt")?.unwrap_or_default();
-        self.read(|connection| {
-            let mut statement = connection.prepare("SELECT id, policy FROM acl")?;
-            let mut rows = statement.query([])?;
-            let mut policies = HashMap::new();
-            while let Some(row) = rows.next()? {
-                let text: String = row.get(1)?;
-                let version = ContentHash::of_parts([salt.as_bytes(), text.as_bytes()]);
-                let acl = effective_from_text(&text, &self.labels)?;
-                policies.insert(row.get(0)?, (acl, version.to_string()));
-            }
-            Ok(policies)
-        })
+    fn policies(
+        &self,
+        connection: &rusqlite::Connection,
+        salt: &str,
+    ) -> Result<HashMap<i64, (crate::acl::EffectiveAcl, String)>, CatalogError> {
+        let mut statement = connection.prepare("SELECT id, policy FROM acl")?;
+        let mut rows = statement.query([])?;
+        let mut policies = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let text: String = row.get(1)?;
+            let version = ContentHash::of_parts([salt.as_bytes(), text.as_bytes()]);
+            let acl = effective_from_text(&text, &self.labels)?;
+            policies.insert(row.get(0)?, (acl, version.to_string()));
+        }
+        Ok(policies)
     }
 
     /// The content of a published revision. Whoever calls this seals the result.

@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 use super::CatalogError;
 
+/// Bytes of the smallest page that a database can have.
+const SMALLEST_DATABASE_BYTES: u64 = 512;
 /// Version of the tables below. A database with another one is refused.
 const SCHEMA_VERSION: i64 = 1;
 
@@ -113,6 +115,11 @@ pub(super) fn open(path: &Path, mode: Mode) -> Result<Connection, CatalogError> 
     };
     if mode == Mode::Read && !path.exists() {
         return Err(CatalogError::Missing(path.to_owned()));
+    }
+    // SQLite takes a file that is shorter than a page for an empty database, and would begin anew.
+    let length = path.metadata().map_or(0, |metadata| metadata.len());
+    if (1..SMALLEST_DATABASE_BYTES).contains(&length) {
+        return Err(CatalogError::Damaged("its file is cut off".to_owned()));
     }
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(10))?;

@@ -27,7 +27,7 @@ pub struct Term {
     pub text: String,
     /// Position of the part, or of the first part of a marked term.
     pub position: u32,
-    /// First byte of the word in the normalised text.
+    /// Number of the word in the text, from 0.
     pub word: u32,
 }
 

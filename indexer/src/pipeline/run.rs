@@ -4,17 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
-use serde_json::json;
-
+use super::changes::{Changes, Standing};
 use super::policies::FolderPolicies;
 use super::prepare::{Prepared, Preparer, ReadDocument, checked_out_commit, document_id};
 use super::{Progress, QuarantinedFile, RunError, RunOptions, RunReport};
-use crate::acl::StatedPolicy;
-use crate::catalog::{
-    DocumentChange, Ord, Publication, SourceKind, StagedRevision, StoredDocument,
-};
+use crate::catalog::{Ord, Publication, SourceKind, StagedRevision, StoredDocument};
 use crate::clock::Timestamp;
-use crate::document::{Chunk, ContentHash, DocumentId, check_collection};
+use crate::document::{Chunk, DocumentId, check_collection};
 use crate::principal::Principal;
 use crate::source::folder::{self, FolderListing};
 use crate::store::Store;
@@ -49,29 +45,29 @@ pub fn index_folders(
             ..RunReport::default()
         },
         batch: Vec::new(),
-        changes: Vec::new(),
-        superseded: Vec::new(),
+        changes: Changes::new(store, options, &policies),
         staged: false,
         aliases: policies.aliases.iter().cloned().collect(),
     };
-    let outcome = run
-        .read_files(&listing, &mut stored, progress)
-        .and_then(|()| run.take_away(stored.into_values()));
+    let outcome = run.read_files(&listing, &mut stored, progress);
     let Run {
-        report,
-        changes,
-        superseded,
+        mut report,
+        mut changes,
         staged,
         aliases,
         now,
         ..
     } = run;
+    report.removed = changes.take_away(stored.into_values(), &report.quarantined);
+    report.new_policy = changes.new_policy;
+    report.without_acl = changes.without_acl;
+    let superseded = changes.superseded;
     let publication = Publication {
         collection: options.collection,
         who: options.who,
         why: "indexing run",
         now,
-        documents: changes,
+        documents: changes.documents,
         quarantine: report.quarantined.clone(),
         folders: policies.into_changes(),
     };
@@ -129,8 +125,7 @@ struct Run<'a> {
     report: RunReport,
     /// Documents with new content that are not staged yet.
     batch: Vec<(DocumentId, ReadDocument, Option<StoredDocument>)>,
-    changes: Vec<DocumentChange>,
-    superseded: Vec<Ord>,
+    changes: Changes<'a>,
     staged: bool,
     /// Names that were written, with what they stand for.
     aliases: BTreeMap<String, Principal>,
@@ -210,17 +205,15 @@ impl Run<'_> {
         let Some((ord, revision)) = document.current else {
             return Ok(());
         };
-        let stated = document.stated.clone();
-        let source_hash = document.source_hash;
-        self.put_in_force(
-            &document.id,
-            document.row,
-            source_hash,
-            stated,
+        let standing = Standing {
+            id: document.id.clone(),
+            row: document.row,
+            source_hash: document.source_hash,
+            stated: document.stated.clone(),
             ord,
             revision,
-            &Before::of(Some(&document)),
-        )
+        };
+        self.changes.put_in_force(standing, Some(&document))
     }
 
     /// Stages the batch and notes what its documents become.
@@ -236,10 +229,15 @@ impl Run<'_> {
                 // Only text about access has changed.
                 (Some((ord, revision)), Some(document)) if revision == read.revision => {
                     self.report.unchanged += 1;
-                    let known = Before::of(Some(document));
-                    let row = document.row;
-                    let hash = Some(read.source_hash);
-                    self.put_in_force(&id, row, hash, read.stated, ord, revision, &known)?;
+                    let standing = Standing {
+                        id,
+                        row: document.row,
+                        source_hash: Some(read.source_hash),
+                        stated: read.stated,
+                        ord,
+                        revision,
+                    };
+                    self.changes.put_in_force(standing, Some(document))?;
                 }
                 _ => fresh.push((id, read, before)),
             }
@@ -275,111 +273,17 @@ impl Run<'_> {
             self.store.index.add(ord, &read.content, &read.drafts)?;
             self.report.indexed += 1;
             self.report.chunks += read.drafts.len();
-            let known = Before::of(before.as_ref());
-            self.superseded.extend(known.ord);
-            let hash = Some(read.source_hash);
-            self.put_in_force(&id, row, hash, read.stated, ord, read.revision, &known)?;
-        }
-        Ok(())
-    }
-
-    /// Notes that a revision is in force under the policy that its path now gives it.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the seven facts of one document's change; a struct would be filled in once"
-    )]
-    fn put_in_force(
-        &mut self,
-        id: &DocumentId,
-        row: i64,
-        source_hash: Option<ContentHash>,
-        stated: StatedPolicy,
-        ord: Ord,
-        revision: ContentHash,
-        before: &Before,
-    ) -> Result<(), RunError> {
-        let labels = self.store.catalog.labels();
-        let acl = self.policies.effective(id.path(), &stated, labels);
-        if !acl.stated {
-            self.report.without_acl.push(id.path().to_owned());
-        }
-        let same_content = before.ord == Some(ord);
-        let acl_row = self.store.catalog.acl_row(&acl)?;
-        let same_policy = acl_row.is_some() && acl_row == before.acl_row;
-        if same_content && same_policy && source_hash == before.source_hash {
-            return Ok(());
-        }
-        if same_content && !same_policy {
-            self.report.new_policy += 1;
-        }
-        let action = match (same_content, same_policy) {
-            (false, _) => "put",
-            (true, false) => "acl",
-            (true, true) => "restated",
-        };
-        let outbox = json!({
-            "action": action, "document": id.as_str(), "revision": revision.to_string(),
-            "ord": ord, "who": self.options.who,
-        });
-        self.changes.push(DocumentChange {
-            row,
-            source_hash,
-            stated,
-            live: Some((ord, acl)),
-            outbox: outbox.to_string(),
-        });
-        Ok(())
-    }
-
-    /// Takes documents away whose file is gone or in quarantine.
-    fn take_away(&mut self, left: impl Iterator<Item = StoredDocument>) -> Result<(), RunError> {
-        let refused: std::collections::HashSet<&str> = self
-            .report
-            .quarantined
-            .iter()
-            .map(|file| file.path.as_str())
-            .collect();
-        let mut removed = 0;
-        for document in left.filter(|document| document.source == SourceKind::Folder) {
-            let Some((ord, _)) = document.current else {
-                continue;
+            let standing = Standing {
+                id,
+                row,
+                source_hash: Some(read.source_hash),
+                stated: read.stated,
+                ord,
+                revision: read.revision,
             };
-            let quarantined = refused.contains(document.id.path());
-            removed += usize::from(!quarantined);
-            let action = if quarantined { "quarantine" } else { "remove" };
-            let outbox = json!({
-                "action": action, "document": document.id.as_str(), "ord": ord,
-                "who": self.options.who,
-            });
-            self.superseded.push(ord);
-            self.changes.push(DocumentChange {
-                row: document.row,
-                source_hash: None,
-                stated: document.stated,
-                live: None,
-                outbox: outbox.to_string(),
-            });
+            self.changes.put_in_force(standing, before.as_ref())?;
         }
-        self.report.removed += removed;
         Ok(())
-    }
-}
-
-/// What was in force for a document before the run.
-#[derive(Default)]
-struct Before {
-    ord: Option<Ord>,
-    acl_row: Option<i64>,
-    source_hash: Option<ContentHash>,
-}
-
-impl Before {
-    fn of(document: Option<&StoredDocument>) -> Self {
-        document.map_or_else(Self::default, |document| Self {
-            ord: document.current.map(|(ord, _)| ord),
-            acl_row: document.acl_row,
-            source_hash: document.source_hash,
-        })
     }
 }
 

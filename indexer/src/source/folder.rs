@@ -4,14 +4,20 @@
 //! folder that somebody decided to publish), and whatever is not Markdown is named as skipped.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use ignore::{DirEntry, WalkBuilder};
 use thiserror::Error;
 
+use crate::parse::MAX_BODY_BYTES;
+
 /// Name of the file that holds a folder's policy.
 pub const POLICY_FILE: &str = ".acl.yaml";
 
+/// More than any file that is parsed may hold: a body of the largest size and its front matter.
+const MAX_FILE_BYTES: usize = 2 * MAX_BODY_BYTES;
 /// Endings of the files that are Markdown.
 const MARKDOWN_ENDINGS: [&str; 4] = [".md", ".markdown", ".mdx", ".md.erb"];
 
@@ -70,12 +76,20 @@ pub fn list(roots: &[PathBuf]) -> Result<FolderListing, FolderError> {
     Ok(listing)
 }
 
-/// Reads one file, naming it if that fails.
+/// Reads one file, naming it if that fails. Of a file that no parser takes it reads just enough
+/// for the parser to refuse it, so that a huge one cannot exhaust the memory.
 pub fn read(path: &Path) -> Result<Vec<u8>, FolderError> {
-    std::fs::read(path).map_err(|source| FolderError::Unreadable {
+    let unreadable = |source| FolderError::Unreadable {
         path: path.to_owned(),
         source,
-    })
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    let most = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
+    file.take(most.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    Ok(bytes)
 }
 
 fn list_root(root: &Path, listing: &mut FolderListing) -> Result<(), FolderError> {
