@@ -188,6 +188,14 @@ fn place_key(path: &Path) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
+/// A folder for one world, in memory where there is such a place: what is durable is decided by
+/// the scripted file here, and waiting for real disks would take most of the tests' time.
+fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let there = memory.is_dir().then(|| TempDir::new_in(memory).ok());
+    there.flatten().unwrap_or_else(|| TempDir::new().unwrap())
+}
+
 /// A server with its data directory and its folders of Markdown.
 pub(crate) struct TestApp {
     data: TempDir,
@@ -236,8 +244,8 @@ impl TestApp {
             log_position: logs::position(),
         };
         let mut test = Self {
-            data: TempDir::new().unwrap(),
-            sources: TempDir::new().unwrap(),
+            data: scratch(),
+            sources: scratch(),
             config: configuration(agents, config),
             clock,
             facts: Arc::new(facts),
