@@ -72,7 +72,7 @@ pub struct Store {
     generation: String,
     snapshot: RwLock<Snapshot>,
     /// Held for as long as the store writes; the system lets go of it when the process ends.
-    _lock: Option<File>,
+    _lock: Option<DirectoryLock>,
 }
 
 impl Store {
@@ -154,7 +154,7 @@ impl Store {
         index: Index,
         clock: Arc<Clock>,
         generation: String,
-        lock: Option<File>,
+        lock: Option<DirectoryLock>,
     ) -> Result<Self, StoreError> {
         let snapshot = Snapshot {
             table: Arc::new(AccessTable::new(catalog.live_documents()?)),
@@ -361,7 +361,19 @@ fn check_catalog_is_there(directory: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn lock_directory(directory: &Path) -> Result<File, StoreError> {
+/// The lock on a data directory. Closing its file would do, but not while a child process that is
+/// just being started still has a copy of it.
+struct DirectoryLock(File);
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the lock on the data directory could not be given back");
+        }
+    }
+}
+
+fn lock_directory(directory: &Path) -> Result<DirectoryLock, StoreError> {
     let folder_error = |source| StoreError::Folder {
         path: directory.to_owned(),
         source,
@@ -373,7 +385,7 @@ fn lock_directory(directory: &Path) -> Result<File, StoreError> {
         .open(directory.join("lock"))
         .map_err(folder_error)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(DirectoryLock(file)),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(directory.to_owned())),
         Err(TryLockError::Error(source)) => Err(folder_error(source)),
     }

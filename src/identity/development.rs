@@ -6,9 +6,9 @@
 //! trusted only where [`DevelopmentIssuer::trust`] is put into the configuration.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use ambit_indexer::clock::Timestamp;
@@ -314,6 +314,8 @@ fn create_key_file(path: &Path, pem: &[u8]) -> io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    let mut folders = DirBuilder::new();
+    folders.recursive(true).mode(0o700).create(directory)?;
     let temporary = directory.join(format!(".signing-key-{}.tmp", Uuid::new_v4().simple()));
     let placed = write_and_place(&temporary, path, pem);
     // After a rename it is gone already; after a link or a failure it is of no more use.

@@ -51,9 +51,10 @@ fn every_sort_of_block_is_told() {
 fn text_is_what_a_reader_sees() {
     text(
         "a **b**c `d` [e](https://x.example \"t\") <https://y.example>",
-        "a bc d e https://y.example",
+        "a bc d e x.example  https://y.example",
     );
-    text("![alt text](x.png)", "alt text");
+    text("![alt text](x.png)", "alt text x.png");
+    text("# A [title](https://x.example)", "A title");
     text("# Title *x* {#anchor}", "Title x #anchor");
     text("one\ntwo  \nthree", "one\ntwo\nthree");
     text("a<br>b <b>c</b>d &amp; &lt;", "a b cd & <");
