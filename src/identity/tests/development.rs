@@ -154,7 +154,12 @@ fn what_is_no_key_is_refused_and_kept() {
     symlink(&issuer().key_path, &link).unwrap();
     let error = DevelopmentIssuer::open_or_create(&link).unwrap_err();
     assert!(matches!(error, DevelopmentError::NoKey(_)));
-    let nowhere = directory.path().join("absent/key.pem");
+    // Folders above the key are made, but not out of a file.
+    let fresh = directory.path().join("absent/folder/key.pem");
+    DevelopmentIssuer::open_or_create(&fresh).unwrap();
+    let folder = fs::metadata(directory.path().join("absent")).unwrap();
+    assert_eq!(folder.permissions().mode() & 0o777, 0o700);
+    let nowhere = path.join("key.pem");
     let error = DevelopmentIssuer::open_or_create(&nowhere).unwrap_err();
     assert!(matches!(error, DevelopmentError::File { .. }));
 }
