@@ -22,6 +22,11 @@ fn a_sound_directory_has_nothing_to_complain_of() {
 #[test]
 fn a_token_is_three_parts_and_says_whom_it_is_about() {
     let place = Place::empty();
+    place
+        .run(&["token"], &["--user", "alice"])
+        .refuses(&["data"]);
+    assert!(!place.data().exists(), "a mistyped directory is not made");
+    let place = Place::indexed();
     let token = place.token(&["--user", "alice", "--group", "sre", "--role", "Ambit.Audit"]);
     assert_eq!(token.split('.').count(), 3);
     assert!(token.is_ascii() && !token.contains(char::is_whitespace));

@@ -18,7 +18,6 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 pub(crate) const COLLECTION: &str = "ops";
-pub(crate) const GRANT_SRE: &str = "---\nacl:\n  - grant: group:sre\n---\n";
 
 /// A source folder, a data directory and the clock of both.
 pub(crate) struct World {
