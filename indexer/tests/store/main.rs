@@ -2,7 +2,6 @@
 //! terms under which text is found.
 #![expect(
     clippy::unwrap_used,
-    clippy::string_slice,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "in a test, a panic is the report; the environment says how long to try"
