@@ -37,6 +37,12 @@ pub(super) struct TokenCommand {
 
 impl TokenCommand {
     pub(super) fn run(self) -> Result<Outcome> {
+        // A mistyped name would get a key of its own, and a token that no server accepts.
+        ensure!(
+            self.data.is_dir(),
+            "there is no data directory {} (ambit index or ambit serve makes one)",
+            self.data.display()
+        );
         let lifetime = seconds(&self.ttl)?;
         let object = |kind, name: &String| object(kind, name);
         let groups = self
