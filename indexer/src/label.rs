@@ -2,6 +2,9 @@
 
 use thiserror::Error;
 
+/// What a label is called that the configuration does not list.
+const UNKNOWN_NAME: &str = "unknown";
+
 /// A position in the configured list of labels; higher is more sensitive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Label(u8);
@@ -24,8 +27,8 @@ pub enum LabelsError {
     /// Fewer than 1 or more than 64 labels.
     #[error("labels must list between 1 and 64 names")]
     Count,
-    /// A name appears twice or is empty.
-    #[error("label `{0}` is empty or listed twice")]
+    /// A name appears twice, is empty, or is the one kept for labels that are not known.
+    #[error("label `{0}` is empty, listed twice, or reserved")]
     Name(String),
     /// The label for unlabelled documents is not in the list.
     #[error("the label for unlabelled documents, `{0}`, is not in the list of labels")]
@@ -39,7 +42,10 @@ impl Labels {
             return Err(LabelsError::Count);
         }
         for (position, name) in names.iter().enumerate() {
-            if name.is_empty() || names.iter().take(position).any(|other| other == name) {
+            if name.is_empty()
+                || name == UNKNOWN_NAME
+                || names.iter().take(position).any(|other| other == name)
+            {
                 return Err(LabelsError::Name(name.clone()));
             }
         }
@@ -57,7 +63,7 @@ impl Labels {
     pub fn name(&self, label: Label) -> &str {
         self.names
             .get(usize::from(label.0))
-            .map_or("unknown", String::as_str)
+            .map_or(UNKNOWN_NAME, String::as_str)
     }
 
     /// The label of a document whose path states none.

@@ -286,7 +286,9 @@ impl Store {
             .rollback()
             .map_err(StoreError::from)
             .and_then(|()| Ok(self.catalog.drop_staged()?))
-            .and_then(|_| self.reconcile());
+            // Whether the run's commit took effect is not known: what the catalog says now counts.
+            .and_then(|_| self.refresh())
+            .and_then(|()| self.reconcile());
         if let Err(error) = undone {
             // The next opening does the same again.
             tracing::error!(%error, "a failed run could not be cleaned up now");

@@ -76,7 +76,8 @@ impl Preparer<'_> {
     /// Everything that decides what becomes of a file's bytes.
     fn source_hash(&self, bytes: &[u8], defaults: &FolderDefaults) -> ContentHash {
         let secrets = format!("{:?}", self.options.secrets);
-        let labels = self.labels.names().join(" ");
+        let labels = self.labels.names().iter().map(String::as_bytes);
+        let labels = ContentHash::of_parts(labels);
         ContentHash::of_parts([
             PIPELINE_VERSION.to_le_bytes().as_slice(),
             secrets.as_bytes(),

@@ -41,7 +41,7 @@ pub fn index_folders(
         policies: &policies,
         report: RunReport {
             skipped: listing.skipped.clone(),
-            quarantined: policies.broken().cloned().collect(),
+            quarantined: refused_at_sight(&policies, &listing),
             ..RunReport::default()
         },
         batch: Vec::new(),
@@ -80,6 +80,16 @@ pub fn index_folders(
     }
     drop(turn);
     Ok(report)
+}
+
+/// What goes into quarantine before any document is read.
+fn refused_at_sight(policies: &FolderPolicies, listing: &FolderListing) -> Vec<QuarantinedFile> {
+    let unnameable = listing.unnameable.iter().map(|path| QuarantinedFile {
+        path: path.clone(),
+        line: None,
+        reason: "the name is not UTF-8".to_owned(),
+    });
+    policies.broken().cloned().chain(unnameable).collect()
 }
 
 fn publish(

@@ -18,6 +18,9 @@ pub const POLICY_FILE: &str = ".acl.yaml";
 
 /// More than any file that is parsed may hold: a body of the largest size and its front matter.
 const MAX_FILE_BYTES: usize = 2 * MAX_BODY_BYTES;
+/// Names that were meant to be [`POLICY_FILE`], in lower case.
+const MISSPELT_POLICIES: [&str; 3] = [".acl.yml", "acl.yaml", "acl.yml"];
+
 /// Endings of the files that are Markdown.
 const MARKDOWN_ENDINGS: [&str; 4] = [".md", ".markdown", ".mdx", ".md.erb"];
 
@@ -45,9 +48,6 @@ pub enum FolderError {
         /// The relative path.
         path: String,
     },
-    /// A file name is not UTF-8.
-    #[error("the name of {0} is not UTF-8")]
-    Name(PathBuf),
 }
 
 /// What the folders hold. Paths are relative to their root, with `/`.
@@ -59,6 +59,8 @@ pub struct FolderListing {
     pub policies: BTreeMap<String, PathBuf>,
     /// Files that were meant to be folder policies but are not named so, by folder.
     pub misspelt: BTreeMap<String, String>,
+    /// Markdown files whose names are not UTF-8, with what can be shown of their paths.
+    pub unnameable: Vec<String>,
     /// Other files by relative path.
     pub skipped: Vec<String>,
 }
@@ -115,7 +117,9 @@ fn list_root(root: &Path, listing: &mut FolderListing) -> Result<(), FolderError
 
 fn place(root: &Path, entry: &DirEntry, listing: &mut FolderListing) -> Result<(), FolderError> {
     let path = entry.path();
-    let relative = relative(root, path)?;
+    let inner = path.strip_prefix(root).unwrap_or(path);
+    let shown = inner.to_string_lossy();
+    let relative = shown.replace(std::path::MAIN_SEPARATOR, "/");
     let (folder, name) = relative.rsplit_once('/').unwrap_or(("", &relative));
     if name == ".gitignore" {
         return Ok(());
@@ -138,6 +142,10 @@ fn place(root: &Path, entry: &DirEntry, listing: &mut FolderListing) -> Result<(
         listing.skipped.push(relative);
         return Ok(());
     }
+    if inner.to_str().is_none() {
+        listing.unnameable.push(relative);
+        return Ok(());
+    }
     find_policies(root, folder, listing)?;
     match listing.documents.insert(relative.clone(), path.to_owned()) {
         Some(_) => Err(FolderError::Twice { path: relative }),
@@ -153,7 +161,14 @@ fn find_policies(
     listing: &mut FolderListing,
 ) -> Result<(), FolderError> {
     for enclosing in with_enclosing(folder) {
-        let path = root.join(enclosing).join(POLICY_FILE);
+        let folder = root.join(enclosing);
+        for name in MISSPELT_POLICIES {
+            if folder.join(name).symlink_metadata().is_ok() {
+                let misspelt = &mut listing.misspelt;
+                misspelt.insert(enclosing.to_owned(), name.to_owned());
+            }
+        }
+        let path = folder.join(POLICY_FILE);
         if listing.policies.get(enclosing) == Some(&path) {
             continue;
         }
@@ -173,22 +188,11 @@ fn find_policies(
     Ok(())
 }
 
-/// Names that were meant to be a policy file. Ignoring one would lose what it says.
+/// Whether a name was meant to be that of a policy file. Ignoring one would lose what it says.
 fn is_misspelt_policy(name: &str) -> bool {
     let lower = name.to_lowercase();
-    name != POLICY_FILE
-        && matches!(
-            lower.as_str(),
-            ".acl.yaml" | ".acl.yml" | "acl.yaml" | "acl.yml"
-        )
-}
-
-fn relative(root: &Path, path: &Path) -> Result<String, FolderError> {
-    let inner = path.strip_prefix(root).unwrap_or(path);
-    let text = inner
-        .to_str()
-        .ok_or_else(|| FolderError::Name(path.to_owned()))?;
-    Ok(text.replace(std::path::MAIN_SEPARATOR, "/"))
+    let known = lower == POLICY_FILE || MISSPELT_POLICIES.contains(&lower.as_str());
+    known && name != POLICY_FILE
 }
 
 /// The folders that enclose a document's path, outermost first, beginning with the root `""`.
