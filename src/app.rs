@@ -10,7 +10,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::audit::file::LogFile;
-use crate::audit::{AuditError, AuditLog, AuditPaths, Entry, Event, OutboxId};
+use crate::audit::{AuditError, AuditLog, Entry, Event, OutboxId};
 use crate::config::{Config, ConfigError};
 use crate::identity::{DevelopmentError, DevelopmentIssuer, Identity, Trust, TrustError};
 
@@ -94,7 +94,7 @@ impl App {
             Access::Write => Store::open(data, labels, Arc::clone(&clock))?,
             Access::Beside => Store::open_beside(data, labels, Arc::clone(&clock))?,
         };
-        let paths = AuditPaths::in_data(data);
+        let paths = config.audit_paths(data);
         let audit = match world.audit_file {
             Some(file) => AuditLog::with_file(&paths, file)?,
             None => AuditLog::open(&paths)?,

@@ -13,6 +13,7 @@ use ambit_indexer::principal::{ObjectId, PrincipalKind, PrincipalSpelling, hyphe
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::audit::AuditPaths;
 use crate::identity::{Agents, AgentsError, Collections, DEVELOPMENT_TENANT, Registration, Tier};
 
 /// Name under which the development agent is registered.
@@ -65,6 +66,8 @@ pub struct Config {
     pub secrets: SecretPolicy,
     /// What one request may take.
     pub limits: RequestLimits,
+    /// Where the signed head of the audit log is kept, if not in the data directory.
+    pub audit_head: Option<PathBuf>,
 }
 
 /// What one request, and all together, may take.
@@ -88,6 +91,7 @@ struct RawConfig {
     limits: RawLimits,
     ingest: RawIngest,
     directory: Option<RawDirectory>,
+    audit: RawAudit,
     agents: Vec<RawAgent>,
 }
 
@@ -103,6 +107,12 @@ struct RawLimits {
 #[serde(deny_unknown_fields, default)]
 struct RawIngest {
     secrets: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawAudit {
+    head: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -146,10 +156,9 @@ impl Config {
     /// Reads configuration text.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let raw: RawConfig = toml::from_str(text)?;
-        let labels = match raw.labels {
-            None => Labels::default(),
-            Some(names) => Labels::new(names, raw.default_label.as_deref().unwrap_or("general"))?,
-        };
+        let names = raw.labels;
+        let names = names.unwrap_or_else(|| Labels::default().names().to_vec());
+        let labels = Labels::new(names, raw.default_label.as_deref().unwrap_or("general"))?;
         let secrets = match raw.ingest.secrets.as_deref() {
             None | Some("redact") => SecretPolicy::Redact,
             Some("quarantine") => SecretPolicy::Quarantine,
@@ -169,10 +178,23 @@ impl Config {
             public_url: raw.public_url.map(public_url).transpose()?,
             directory: directory(raw.directory)?,
             limits: limits(&raw.limits)?,
+            audit_head: raw.audit.head,
             labels,
             registrations,
             secrets,
         })
+    }
+
+    /// Where the audit log of a data directory is, with its head.
+    pub fn audit_paths(&self, data: &Path) -> AuditPaths {
+        let paths = AuditPaths::in_data(data);
+        match &self.audit_head {
+            Some(head) => AuditPaths {
+                head: head.clone(),
+                ..paths
+            },
+            None => paths,
+        }
     }
 
     /// The registered agents; in development with `demo`, which reaches everything.

@@ -2,7 +2,7 @@
 //!
 //! Upholds ONE-DOOR and ABSENT = FORBIDDEN: what the scope does not permit is `None`, the same
 //! `None` that something absent gives. The tidy test fails if any other file opens a
-//! [`Guarded`](ambit_indexer::guarded::Guarded) value or selects from the access table.
+//! [`Guarded`] value or selects from the access table.
 
 use ambit_indexer::catalog::{Ord, Selection};
 use ambit_indexer::document::{Chunk, DocumentId};

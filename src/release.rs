@@ -57,7 +57,7 @@ pub(crate) struct RequestFacts {
     pub(crate) run: Option<String>,
     /// Trace or request id.
     pub(crate) trace: Option<String>,
-    /// SHA-256 of the Authorization header's value.
+    /// SHA-256 of the access token.
     pub(crate) token_hash: Option<HexHash>,
     /// The request's place among those under way.
     pub(crate) place: Option<Arc<OwnedSemaphorePermit>>,

@@ -1,6 +1,6 @@
 //! Access control lists: entries as written and as resolved, and the effective ACL of a document.
 //!
-//! [`decide`] is the reference semantics of the whole product; [`inherit`] says which entries
+//! [`decide()`] is the reference semantics of the whole product; [`inherit`] says which entries
 //! reach a document. Both are pure. Upholds FAIL-CLOSED: no entry, no access.
 
 pub mod decide;

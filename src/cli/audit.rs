@@ -1,14 +1,13 @@
 //! `ambit audit verify` and `ambit audit tail`.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{Outcome, terminal};
-use crate::audit::{self, AuditKey, AuditPaths, Fault, Follow, Report, StoredRecord};
+use super::{Outcome, Place, terminal};
+use crate::audit::{self, AuditKey, Fault, Follow, Report, StoredRecord};
 
 /// Records that following reads at once, and how long it waits for more.
 const FOLLOW_BATCH: usize = 1000;
@@ -18,18 +17,16 @@ const FOLLOW_PAUSE: Duration = Duration::from_millis(200);
 pub(super) enum AuditCommand {
     /// Check every record against its hash, its place and the signed head.
     Verify {
-        /// Data directory.
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
+        #[command(flatten)]
+        place: Place,
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
     /// Print the last records.
     Tail {
-        /// Data directory.
-        #[arg(long, value_name = "DIR")]
-        data: PathBuf,
+        #[command(flatten)]
+        place: Place,
         /// How many.
         #[arg(short = 'n', long, default_value_t = 20)]
         lines: usize,
@@ -45,27 +42,31 @@ pub(super) enum AuditCommand {
 impl AuditCommand {
     pub(super) fn run(self) -> Result<Outcome> {
         match self {
-            Self::Verify { data, json } => verify(&data, json),
+            Self::Verify { place, json } => verify(&place, json),
             Self::Tail {
-                data,
+                place,
                 lines,
                 follow,
                 json,
-            } => tail(&data, lines, follow, json),
+            } => tail(&place, lines, follow, json),
         }
     }
 }
 
 /// Verifies the audit log of a data directory.
-pub(super) fn report(data: &Path) -> Result<Report> {
-    let paths = AuditPaths::in_data(data);
-    anyhow::ensure!(paths.log().is_file(), "{} has no audit log", data.display());
+pub(super) fn report(place: &Place) -> Result<Report> {
+    let paths = place.config()?.audit_paths(&place.data);
+    anyhow::ensure!(
+        paths.log().is_file(),
+        "{} has no audit log",
+        place.data.display()
+    );
     let key = AuditKey::load(&paths.key).context("the audit key is needed to check the head")?;
     Ok(audit::verify(&paths, &key.public())?)
 }
 
-fn verify(data: &Path, as_json: bool) -> Result<Outcome> {
-    let report = report(data)?;
+fn verify(place: &Place, as_json: bool) -> Result<Outcome> {
+    let report = report(place)?;
     if as_json {
         terminal::line(&serde_json::to_string(&report)?)?;
     } else {
@@ -105,8 +106,8 @@ fn print(report: &Report) -> Result<()> {
     Ok(())
 }
 
-fn tail(data: &Path, lines: usize, follow: bool, as_json: bool) -> Result<Outcome> {
-    let paths = AuditPaths::in_data(data);
+fn tail(place: &Place, lines: usize, follow: bool, as_json: bool) -> Result<Outcome> {
+    let paths = place.config()?.audit_paths(&place.data);
     // Where following begins is fixed first, so that no record falls between the two.
     let mut following = Follow::from_end(&paths)?;
     for record in audit::tail(&paths, lines)? {
@@ -160,7 +161,7 @@ fn rendered(record: &StoredRecord, as_json: bool) -> String {
         text("/event/passage/document"),
     ];
     format!(
-        "{:>6} {} {:<10} {} {}{}{}",
+        "{:>6} {} {:<10} {} {} {}{}",
         record.seq,
         text("/time"),
         text("/event/type"),

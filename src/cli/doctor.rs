@@ -57,7 +57,7 @@ impl DoctorCommand {
             config: self.config.clone(),
         };
         // The audit log first: a broken one keeps the rest from opening.
-        findings.push(match super::audit::report(&self.data) {
+        findings.push(match super::audit::report(&place) {
             Ok(report) => Finding {
                 what: "audit log",
                 sound: report.is_sound(),

@@ -36,7 +36,9 @@ impl FromRequestParts<HttpState> for Authenticated {
         let identity = app.identity.as_ref();
         let identity = identity.ok_or(IdentityError::KeysUnavailable)?;
         let caller = identity.authenticate(&values, app.clock.now()).await?;
-        let token_hash = values.first().map(|value| HexHash::of(value));
+        // What follows the scheme: the token itself, so that its hash can be found elsewhere.
+        let token = |value: &&[u8]| value.rsplit(|byte| *byte == b' ').next().map(HexHash::of);
+        let token_hash = values.first().and_then(token);
         Ok(Self {
             caller: Arc::new(caller),
             facts: RequestFacts {
