@@ -103,7 +103,10 @@ where
         let packed = context::context(caller.scope(), &app.store, &wanted)?;
         let maker = citation_maker(app, caller, id);
         let citations = cite(&maker, &packed.passages)?;
-        let ords = packed.passages.iter().map(|passage| passage.ord).collect();
+        // What was left out is named too, so it is checked again like what is shown.
+        let shown = packed.passages.iter().map(|passage| passage.ord);
+        let named = packed.omitted.iter().map(|omission| omission.ord);
+        let ords = shown.chain(named).collect();
         let mut record = context_record(&wanted, &packed, filters.clone());
         let body = render(ContextAnswer {
             id,

@@ -163,27 +163,21 @@ impl Place {
         )?)
     }
 
-    /// Opens for reading: with the lock if it is free, so that the index can be brought up to
-    /// date, else beside the process that holds it.
+    /// Opens for reading, beside whoever writes. Only if the index is missing or behind is the
+    /// directory opened for writing, which mends it, unless another process holds it.
     fn open_to_read(&self) -> Result<App> {
         existing(&self.data)?;
         let config = self.config()?;
-        let written = App::open(
-            &self.data,
-            config.clone(),
-            Access::Write,
-            false,
-            World::real(),
-        );
-        match written {
-            Err(AppError::Store(StoreError::InUse(_))) => Ok(App::open(
-                &self.data,
-                config,
-                Access::Beside,
-                false,
-                World::real(),
-            )?),
-            other => Ok(other?),
+        let open = |access| App::open(&self.data, config.clone(), access, false, World::real());
+        let beside = open(Access::Beside);
+        if let Ok(app) = &beside
+            && app.store().unindexed()? == 0
+        {
+            return Ok(beside?);
+        }
+        match open(Access::Write) {
+            Err(AppError::Store(StoreError::InUse(_))) => Ok(beside?),
+            mended => Ok(mended?),
         }
     }
 }

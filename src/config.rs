@@ -19,6 +19,9 @@ use crate::identity::{Agents, AgentsError, Collections, DEVELOPMENT_TENANT, Regi
 /// Name under which the development agent is registered.
 pub const DEMO_AGENT: &str = "demo";
 
+/// Most requests that a configuration may let in at once.
+const MAX_CONCURRENT_REQUESTS: usize = 65_536;
+
 /// Why a configuration is refused.
 #[derive(Debug, Error)]
 pub enum ConfigError {
@@ -275,6 +278,10 @@ fn limits(raw: &RawLimits) -> Result<RequestLimits, ConfigError> {
         deadline: Duration::from_millis(raw.deadline_milliseconds.unwrap_or(10_000)),
         concurrent_requests: raw.concurrent_requests.unwrap_or(256),
     };
+    if limits.concurrent_requests > MAX_CONCURRENT_REQUESTS {
+        let reason = format!("at most {MAX_CONCURRENT_REQUESTS}");
+        return Err(value("limits.concurrent_requests", &reason));
+    }
     if limits.body_bytes == 0 || limits.deadline.is_zero() || limits.concurrent_requests == 0 {
         return Err(value("limits", "every limit must be greater than zero"));
     }
@@ -283,7 +290,8 @@ fn limits(raw: &RawLimits) -> Result<RequestLimits, ConfigError> {
 
 fn public_url(url: String) -> Result<String, ConfigError> {
     let web = url.starts_with("https://") || url.starts_with("http://");
-    if !web || url.ends_with('/') || url.contains(char::is_whitespace) {
+    let unfit = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#');
+    if !web || url.ends_with('/') || url.contains(unfit) {
         let reason = "write an http or https address without a slash at the end";
         return Err(value("public_url", reason));
     }

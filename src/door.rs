@@ -42,12 +42,16 @@ pub(crate) fn select(scope: &AccessScope, snapshot: &Snapshot) -> Selection {
         .select(|class| scope.permits(&class.acl, &class.collection))
 }
 
-/// The content of a revision, if it is live and permitted.
+/// The content of a revision, if it is live and permitted. Permission is asked before anything is
+/// read: a forbidden document takes no longer than an absent one, and cannot fail differently.
 pub(crate) fn content(
     scope: &AccessScope,
     store: &Store,
     ord: Ord,
 ) -> Result<Option<Opened<StoredContent>>, StoreError> {
+    if !still_permitted(scope, store, ord) {
+        return Ok(None);
+    }
     Ok(store.content(ord)?.and_then(|sealed| open(scope, sealed)))
 }
 
@@ -57,7 +61,10 @@ pub(crate) fn document(
     store: &Store,
     id: &DocumentId,
 ) -> Result<Option<Opened<StoredContent>>, StoreError> {
-    Ok(store.document(id)?.and_then(|sealed| open(scope, sealed)))
+    match store.current(id) {
+        Some(ord) => content(scope, store, ord),
+        None => Ok(None),
+    }
 }
 
 /// The chunks of a revision, if it is live and permitted.
@@ -66,6 +73,9 @@ pub(crate) fn chunks(
     store: &Store,
     ord: Ord,
 ) -> Result<Option<Opened<Vec<Chunk>>>, StoreError> {
+    if !still_permitted(scope, store, ord) {
+        return Ok(None);
+    }
     Ok(store.chunks(ord)?.and_then(|sealed| open(scope, sealed)))
 }
 

@@ -96,6 +96,11 @@ pub enum RunError {
         /// Documents of the collection.
         of: usize,
     },
+    /// A folder policy changed while the documents were read.
+    #[error(
+        "a folder policy changed while the documents were read; nothing is in force, run again"
+    )]
+    PoliciesChanged,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

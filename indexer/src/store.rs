@@ -178,7 +178,8 @@ impl Store {
         snapshot.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The content of a live revision, sealed under the policy in force now.
+    /// The content of a live revision, sealed under the policy in force now. Whoever serves a
+    /// caller asks [`Store::standing`] first, so that what is forbidden costs no reading.
     pub fn content(&self, ord: Ord) -> Result<Option<Guarded<StoredContent>>, StoreError> {
         let table = self.snapshot().table;
         let Some(policy) = table.policy(ord) else {
@@ -188,12 +189,9 @@ impl Store {
         Ok(content.map(|content| Guarded::new(content, Arc::clone(policy))))
     }
 
-    /// The live revision of a document, sealed under the policy in force now.
-    pub fn document(&self, id: &DocumentId) -> Result<Option<Guarded<StoredContent>>, StoreError> {
-        match self.snapshot().table.current(id) {
-            Some(ord) => self.content(ord),
-            None => Ok(None),
-        }
+    /// The live revision of a document: a number that says nothing by itself.
+    pub fn current(&self, id: &DocumentId) -> Option<Ord> {
+        self.snapshot().table.current(id)
     }
 
     /// The chunks of a live revision, sealed likewise.

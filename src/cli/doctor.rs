@@ -1,22 +1,15 @@
 //! `ambit doctor`: what is wrong with a data directory, in words.
 
-use std::path::PathBuf;
-
-use ambit_indexer::store::StoreError;
 use anyhow::Result;
 use serde_json::json;
 
 use super::{Outcome, Place, existing, terminal};
-use crate::app::{Access, App, AppError, World};
+use crate::app::App;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DoctorCommand {
-    /// Data directory.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
-    /// Configuration file.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -31,7 +24,7 @@ struct Finding {
 
 impl DoctorCommand {
     pub(super) fn run(self) -> Result<Outcome> {
-        existing(&self.data)?;
+        existing(&self.place.data)?;
         let findings = self.examine()?;
         if self.json {
             let listed = findings.iter().map(
@@ -52,12 +45,9 @@ impl DoctorCommand {
 
     fn examine(&self) -> Result<Vec<Finding>> {
         let mut findings = Vec::new();
-        let place = Place {
-            data: self.data.clone(),
-            config: self.config.clone(),
-        };
+        let place = &self.place;
         // The audit log first: a broken one keeps the rest from opening.
-        findings.push(match super::audit::report(&place) {
+        findings.push(match super::audit::report(place) {
             Ok(report) => Finding {
                 what: "audit log",
                 sound: report.is_sound(),
@@ -73,43 +63,17 @@ impl DoctorCommand {
                 says: format!("{error:#}"),
             },
         });
-        let config = place.config()?;
-        let opened = App::open(
-            &self.data,
-            config.clone(),
-            Access::Write,
-            false,
-            World::real(),
-        );
-        let (app, held) = match opened {
-            Err(AppError::Store(StoreError::InUse(_))) => {
-                let world = World::real();
-                (
-                    App::open(&self.data, config, Access::Beside, false, world),
-                    true,
-                )
-            }
-            other => (other, false),
-        };
-        let app = match app {
+        let app = match place.open_to_read() {
             Ok(app) => app,
             Err(error) => {
                 findings.push(Finding {
                     what: "opening",
                     sound: false,
-                    says: format!("{:#}", anyhow::Error::from(error)),
+                    says: format!("{error:#}"),
                 });
                 return Ok(findings);
             }
         };
-        findings.push(Finding {
-            what: "server",
-            sound: true,
-            says: match held {
-                true => "another process holds the directory".to_owned(),
-                false => "nobody holds the directory".to_owned(),
-            },
-        });
         examine_store(&app, &mut findings)?;
         Ok(findings)
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ambit_indexer::clock::Clock;
+use ambit_indexer::document::check_collection;
 use ambit_indexer::pipeline::{Progress, RunOptions, RunReport};
 use ambit_indexer::store::Store;
 use anyhow::{Result, ensure};
@@ -42,6 +43,11 @@ impl IndexCommand {
             return Ok(Outcome::Done);
         };
         ensure!(!self.sources.is_empty(), "name at least one SOURCE_DIR");
+        // Before anything is made: a mistyped call should not leave a data directory behind.
+        check_collection(collection)?;
+        for source in &self.sources {
+            ensure!(source.is_dir(), "{} is not a folder", source.display());
+        }
         let app = self.place.open()?;
         let options = RunOptions {
             collection,

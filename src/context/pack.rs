@@ -12,6 +12,11 @@ use super::tokens;
 use crate::door::Permit;
 use crate::search::Hit;
 
+/// Bytes of text that a token of English or code rarely exceeds on average.
+const MOST_BYTES_PER_TOKEN: usize = 16;
+/// Bytes of text that a token stands for on average, where nothing is counted.
+const USUAL_BYTES_PER_TOKEN: usize = 4;
+
 /// A stretch of one document that goes into the context: a chunk, or adjacent chunks merged.
 #[derive(Clone, Debug)]
 pub(crate) struct PackedPassage {
@@ -115,6 +120,8 @@ impl OmissionReason {
 /// A permitted passage that was left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Omission {
+    /// Number of its revision, for the check before the answer is sent.
+    pub(crate) ord: Ord,
     /// Its document.
     pub(crate) document: DocumentId,
     /// Why.
@@ -166,6 +173,11 @@ struct Packer {
 
 impl Packer {
     fn offer(&mut self, hit: &Hit) {
+        let bytes = hit.text().len();
+        if bytes / MOST_BYTES_PER_TOKEN > self.max_tokens {
+            // Counting a huge passage exactly would cost more than all the rest.
+            return self.omit(hit, OmissionReason::Budget, bytes / USUAL_BYTES_PER_TOKEN);
+        }
         let fingerprint = Fingerprint::of(hit.text());
         let passage = PackedPassage::of(hit);
         let cost = self.cost(&passage, self.passages.len());
@@ -212,6 +224,7 @@ impl Packer {
 
     fn omit(&mut self, hit: &Hit, reason: OmissionReason, tokens: usize) {
         self.omitted.push(Omission {
+            ord: hit.ord,
             document: hit.document.clone(),
             reason,
             tokens,
@@ -264,6 +277,7 @@ impl Packer {
             let (last, cost) = (self.passages.pop(), self.costs.pop());
             if let Some(last) = last {
                 self.omitted.push(Omission {
+                    ord: last.ord,
                     document: last.document,
                     reason: OmissionReason::Budget,
                     tokens: cost.unwrap_or(0),

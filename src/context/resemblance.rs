@@ -20,7 +20,10 @@ impl Fingerprint {
             .filter(|word| !word.is_empty())
             .map(str::to_lowercase)
             .collect();
-        let shingles = if words.len() < SHINGLE {
+        let shingles = if words.is_empty() {
+            // No words at all: the same only as the same characters.
+            HashSet::from([vec![text.trim().to_owned()]])
+        } else if words.len() < SHINGLE {
             HashSet::from([words])
         } else {
             words.windows(SHINGLE).map(<[String]>::to_vec).collect()

@@ -6,9 +6,34 @@ use tiktoken_rs::o200k_base_singleton;
 /// Name of the encoding that budgets are counted in.
 pub(crate) const ENCODING: &str = "o200k_base";
 
-/// Tokens of a text; special tokens in it count as the text that they are.
+/// Longest piece that is counted at once. The encoder's patterns backtrack, and give up on runs of
+/// a million spaces.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// Tokens of a text; special tokens in it count as the text that they are. A long text is counted
+/// in pieces, which can make a token more at each cut, never fewer than a bound can bear.
 pub(super) fn count(text: &str) -> usize {
-    o200k_base_singleton().count_ordinary(text)
+    let mut rest = text;
+    let mut tokens = 0;
+    while !rest.is_empty() {
+        let (piece, after) = rest.split_at(cut(rest));
+        tokens += o200k_base_singleton().count_ordinary(piece);
+        rest = after;
+    }
+    tokens
+}
+
+/// Where the first piece ends: behind a line if there is one, else between characters.
+fn cut(text: &str) -> usize {
+    if text.len() <= PIECE_BYTES {
+        return text.len();
+    }
+    let limit = text.floor_char_boundary(PIECE_BYTES);
+    let first = text.get(..limit).unwrap_or_default();
+    match first.rfind('\n') {
+        Some(line) => line + 1,
+        None => limit,
+    }
 }
 
 /// Loads the vocabulary, so that the first request does not wait for it.

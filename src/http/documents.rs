@@ -89,7 +89,9 @@ pub(super) async fn get_document(
     let unchanged = known
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|value| value.trim() == tag);
+        .map(|value| value.trim())
+        // RFC 9110, 13.1.2: any current representation, and weak comparison.
+        .any(|value| value == "*" || value.strip_prefix("W/").unwrap_or(value) == tag);
     let mut response = answered(released, Some(&tag));
     if unchanged {
         *response.status_mut() = StatusCode::NOT_MODIFIED;

@@ -4,7 +4,7 @@
 //! quoted phrase is the one exception. Terms are looked up, never expanded, so the dictionary of
 //! other people's documents cannot show (leak N7).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ambit_indexer::index::analyzer::{self, Word};
 use thiserror::Error;
@@ -15,6 +15,8 @@ pub const MAX_QUERY_BYTES: usize = 8 * 1024;
 const MAX_PARTS: usize = 192;
 /// Most terms of a phrase.
 const MAX_PHRASE_PARTS: usize = 32;
+/// Most phrases of a query; further ones are plain words.
+const MAX_PHRASES: usize = 8;
 
 /// Weights, chosen by measurement (`benches/relevance.rs`; `docs/relevance.md` has the figures).
 mod weight {
@@ -194,6 +196,7 @@ fn truncate(words: &mut Vec<Word>) {
 fn quoted(text: &str) -> Vec<Vec<String>> {
     let pieces: Vec<&str> = text.split('"').collect();
     let closed = pieces.len().saturating_sub(1) / 2 * 2;
+    let mut seen = HashSet::new();
     pieces
         .iter()
         .take(closed)
@@ -205,6 +208,7 @@ fn quoted(text: &str) -> Vec<Vec<String>> {
             let terms = parts.map(|part| analyzer::stem_part(part));
             terms.take(MAX_PHRASE_PARTS).collect::<Vec<_>>()
         })
-        .filter(|terms| terms.len() > 1)
+        .filter(|terms| terms.len() > 1 && seen.insert(terms.clone()))
+        .take(MAX_PHRASES)
         .collect()
 }

@@ -198,66 +198,62 @@ fn candidates_of(
     scores: HashMap<DocId, f64>,
     admits: &dyn Fn(Ord) -> bool,
 ) -> Result<Vec<RankedChunk>, SearchError> {
-    let mut candidates = Vec::new();
-    for (document, score) in scores {
-        let Some(ord) = ord_of(&segment.ord, document).filter(|ord| admits(*ord)) else {
-            continue;
-        };
-        let number = segment.number.first(document);
-        let Some(number) = number.and_then(|number| u32::try_from(number).ok()) else {
-            continue;
-        };
-        if holds_phrases(segment, snapshot, query, document)? {
-            candidates.push(RankedChunk { ord, number, score });
-        }
-    }
-    Ok(candidates)
-}
-
-fn holds_phrases(
-    segment: &Segment<'_>,
-    snapshot: &Snapshot,
-    query: &WeightedQuery,
-    document: DocId,
-) -> Result<bool, SearchError> {
+    let mut scored: Vec<(DocId, f64)> = scores.into_iter().collect();
+    scored.retain(|(document, _)| ord_of(&segment.ord, *document).is_some_and(admits));
+    scored.sort_unstable_by_key(|(document, _)| *document);
     for phrase in &query.phrases {
-        if !holds_phrase(segment, snapshot, phrase, document)? {
-            return Ok(false);
-        }
+        retain_holders(segment, snapshot, phrase, &mut scored)?;
     }
-    Ok(true)
+    let located = scored.into_iter().filter_map(|(document, score)| {
+        let number = segment.number.first(document)?;
+        Some(RankedChunk {
+            ord: ord_of(&segment.ord, document)?,
+            number: u32::try_from(number).ok()?,
+            score,
+        })
+    });
+    Ok(located.collect())
 }
 
-fn holds_phrase(
+/// Keeps the chunks, ascending, that hold the terms of a phrase one after the other.
+fn retain_holders(
     segment: &Segment<'_>,
     snapshot: &Snapshot,
     phrase: &[String],
-    document: DocId,
-) -> Result<bool, SearchError> {
+    scored: &mut Vec<(DocId, f64)>,
+) -> Result<(), SearchError> {
     let inverted = segment.reader.inverted_index(snapshot.fields.text)?;
-    let mut starts: Option<Vec<u32>> = None;
-    for (offset, text) in phrase.iter().enumerate() {
+    let mut lists = Vec::with_capacity(phrase.len());
+    for text in phrase {
         let term = Term::from_field_text(snapshot.fields.text, text);
         let postings = inverted
             .read_postings(&term, IndexRecordOption::WithFreqsAndPositions)
             .map_err(tantivy::TantivyError::from)?;
-        let Some(mut postings) = postings else {
-            return Ok(false);
+        let Some(postings) = postings else {
+            scored.clear();
+            return Ok(());
         };
-        if postings.doc() > document || postings.seek(document) != document {
-            return Ok(false);
-        }
-        let mut positions = Vec::new();
-        postings.positions(&mut positions);
-        let offset = u32::try_from(offset).unwrap_or(u32::MAX);
-        let here = positions.iter().filter_map(|at| at.checked_sub(offset));
-        let kept: Vec<u32> = match &starts {
-            None => here.collect(),
-            Some(before) => here.filter(|at| before.binary_search(at).is_ok()).collect(),
-        };
-        starts = Some(kept);
+        lists.push(postings);
     }
-    Ok(starts.is_some_and(|starts| !starts.is_empty()))
+    let mut positions = Vec::new();
+    scored.retain(|(document, _)| {
+        let mut starts: Option<Vec<u32>> = None;
+        for (postings, offset) in lists.iter_mut().zip(0u32..) {
+            let there = postings.doc() <= *document && postings.seek(*document) == *document;
+            if !there {
+                return false;
+            }
+            postings.positions(&mut positions);
+            let here = positions.iter().filter_map(|at| at.checked_sub(offset));
+            let kept = match &starts {
+                None => here.collect(),
+                Some(before) => here.filter(|at| before.binary_search(at).is_ok()).collect(),
+            };
+            starts = Some(kept);
+        }
+        starts.is_some_and(|starts: Vec<u32>| !starts.is_empty())
+    });
+    Ok(())
 }
 
 /// Best first; at most so many of one document.

@@ -68,17 +68,30 @@ pub fn document_terms(text: &str) -> Vec<Term> {
     let mut position = 0u32;
     for (number, word) in words(text).iter().enumerate() {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let mut wholes: Vec<&Whole> = word.wholes.iter().collect();
+        wholes.sort_by_key(|whole| whole.start);
+        let mut wholes = wholes.into_iter().peekable();
+        // How far the wholes reach that have begun: pairs are formed within them.
+        let mut reach = 0;
         for (offset, part) in word.parts.iter().enumerate() {
             let at = position.saturating_add(u32::try_from(offset).unwrap_or(u32::MAX));
-            terms.push(Term {
-                text: stem(&stemmer, part),
-                position: at,
-                word: number,
-            });
-            let marked = marked_terms_at(word, offset);
-            let exact = word.wholes.iter().filter(|whole| whole.start == offset);
-            let exact = exact.map(|whole| whole.exact.clone());
-            terms.extend(exact.chain(marked).map(|text| Term {
+            let mut texts = vec![stem(&stemmer, part)];
+            let mut ends = Vec::new();
+            while let Some(whole) = wholes.next_if(|whole| whole.start <= offset) {
+                texts.push(whole.exact.clone());
+                ends.push(whole.end);
+                reach = reach.max(whole.end);
+            }
+            if offset + 2 <= reach {
+                ends.push(offset + 2);
+            }
+            ends.sort_unstable();
+            ends.dedup();
+            let runs = ends
+                .into_iter()
+                .filter_map(|end| word.parts.get(offset..end));
+            texts.extend(runs.map(joined));
+            terms.extend(texts.into_iter().map(|text| Term {
                 text,
                 position: at,
                 word: number,
@@ -109,26 +122,6 @@ fn stem(stemmer: &Stemmer, part: &str) -> String {
         return stemmer.stem(part).into_owned();
     }
     part.to_owned()
-}
-
-/// Wholes and pairs that begin at one part, without repetition, shortest first.
-fn marked_terms_at(word: &Word, offset: usize) -> Vec<String> {
-    let mut ends: Vec<usize> = Vec::new();
-    for &Whole { start, end, .. } in &word.wholes {
-        if start == offset {
-            ends.push(end);
-        }
-        // A whole of two parts is its own pair.
-        if start <= offset && offset + 2 <= end {
-            ends.push(offset + 2);
-        }
-    }
-    ends.sort_unstable();
-    ends.dedup();
-    ends.into_iter()
-        .filter_map(|end| word.parts.get(offset..end))
-        .map(joined)
-        .collect()
 }
 
 /// Characters that end a word like white space does.
@@ -187,7 +180,10 @@ fn push_whole(word: &mut Word, start: usize, written: &str) {
         && word.parts.get(start).is_some_and(|part| {
             part.contains(|c: char| c.is_ascii_digit()) && part.contains(char::is_alphabetic)
         });
-    let known = word.wholes.iter().any(|w| (w.start, w.end) == (start, end));
+    // What has the same range was pushed just before: the one piece of a segment, or the one
+    // segment of a word.
+    let last = word.wholes.last();
+    let known = last.is_some_and(|last| (last.start, last.end) == (start, end));
     let whole = end >= start + 2 && end - start <= MAX_WHOLE_PARTS;
     if known || !(whole || single_mixed) {
         return;

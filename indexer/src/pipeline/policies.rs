@@ -4,6 +4,7 @@
 //! denies would be lost otherwise.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::acl::inherit::{EffectiveAcl, FolderPolicy, effective};
 use crate::acl::{StatedPolicy, WrittenEntry};
@@ -13,7 +14,7 @@ use crate::document::{ContentHash, Kind};
 use crate::label::Labels;
 use crate::parse;
 use crate::principal::{Principal, PrincipalSpelling};
-use crate::source::folder::{self, FolderError, FolderListing, POLICY_FILE};
+use crate::source::folder::{self, FolderListing, POLICY_FILE};
 
 /// One folder that states something.
 struct Folder {
@@ -40,19 +41,15 @@ pub(super) struct FolderDefaults {
 
 impl FolderPolicies {
     /// Reads and resolves every policy file of the listing.
-    pub(super) fn load(
-        listing: &FolderListing,
-        directory: &Directory,
-        labels: &Labels,
-    ) -> Result<Self, FolderError> {
+    pub(super) fn load(listing: &FolderListing, directory: &Directory, labels: &Labels) -> Self {
         let mut policies = Self {
             folders: BTreeMap::new(),
             broken: BTreeMap::new(),
             aliases: Vec::new(),
         };
         for (path, file) in &listing.policies {
-            let bytes = folder::read(file)?;
-            match read_folder(&bytes, directory, labels) {
+            let read = read_policy(file).and_then(|bytes| read_folder(&bytes, directory, labels));
+            match read {
                 Ok((folder, aliases)) => {
                     policies.aliases.extend(aliases);
                     policies.folders.insert(path.clone(), folder);
@@ -64,7 +61,24 @@ impl FolderPolicies {
             let reason = format!("a folder policy is named {POLICY_FILE}, not {name}");
             policies.refuse(path, name, parse::Rejected { line: None, reason });
         }
-        Ok(policies)
+        policies
+    }
+
+    /// Names all that the policy files of a listing say at this moment.
+    pub(super) fn fingerprint(listing: &FolderListing) -> ContentHash {
+        let mut parts: Vec<Vec<u8>> = Vec::new();
+        for (path, file) in &listing.policies {
+            parts.push(path.as_bytes().to_vec());
+            parts.push(match read_policy(file) {
+                Ok(bytes) => bytes,
+                Err(rejected) => rejected.reason.into_bytes(),
+            });
+        }
+        for (path, name) in &listing.misspelt {
+            parts.push(path.as_bytes().to_vec());
+            parts.push(name.as_bytes().to_vec());
+        }
+        ContentHash::of_parts(parts.iter().map(Vec::as_slice))
     }
 
     fn refuse(&mut self, folder: &str, name: &str, rejected: parse::Rejected) {
@@ -140,6 +154,21 @@ impl FolderDefaults {
         let uri = self.uri.as_deref().unwrap_or_default();
         ContentHash::of_parts([kind.as_bytes(), uri.as_bytes()])
     }
+}
+
+/// The bytes of a policy file. What is no regular file is refused: opening it could wait for ever.
+fn read_policy(file: &Path) -> Result<Vec<u8>, parse::Rejected> {
+    let refuse = |reason: String| parse::Rejected { line: None, reason };
+    match file.metadata() {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => {
+            return Err(refuse(
+                "a folder policy has to be a regular file".to_owned(),
+            ));
+        }
+        Err(error) => return Err(refuse(format!("the folder policy cannot be read: {error}"))),
+    }
+    folder::read(file).map_err(|error| refuse(error.to_string()))
 }
 
 fn read_folder(

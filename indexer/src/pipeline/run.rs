@@ -10,7 +10,7 @@ use super::prepare::{Prepared, Preparer, ReadDocument, checked_out_commit, docum
 use super::{Progress, QuarantinedFile, RunError, RunOptions, RunReport};
 use crate::catalog::{Ord, Publication, SourceKind, StagedRevision, StoredDocument};
 use crate::clock::Timestamp;
-use crate::document::{Chunk, DocumentId, check_collection};
+use crate::document::{Chunk, ContentHash, DocumentId, check_collection};
 use crate::principal::Principal;
 use crate::source::folder::{self, FolderListing};
 use crate::store::Store;
@@ -28,7 +28,8 @@ pub fn index_folders(
     let turn = store.run.lock().unwrap_or_else(PoisonError::into_inner);
     let listing = folder::list(options.roots)?;
     let labels = store.catalog.labels();
-    let policies = FolderPolicies::load(&listing, options.directory, labels)?;
+    let policies_before = FolderPolicies::fingerprint(&listing);
+    let policies = FolderPolicies::load(&listing, options.directory, labels);
     let mut stored = HashMap::new();
     for document in store.catalog.documents_of(options.collection)? {
         stored.insert(document.id.path().to_owned(), document);
@@ -49,7 +50,9 @@ pub fn index_folders(
         staged: false,
         aliases: policies.aliases.iter().cloned().collect(),
     };
-    let outcome = run.read_files(&listing, &mut stored, progress);
+    let outcome = run
+        .read_files(&listing, &mut stored, progress)
+        .and_then(|()| check_policies(options, policies_before));
     let Run {
         mut report,
         mut changes,
@@ -80,6 +83,16 @@ pub fn index_folders(
     }
     drop(turn);
     Ok(report)
+}
+
+/// Whoever tightens a folder and then writes into it must not see the new text under the old
+/// policy: policies that changed while documents were read end the run (leak D2).
+fn check_policies(options: &RunOptions<'_>, before: ContentHash) -> Result<(), RunError> {
+    let now = FolderPolicies::fingerprint(&folder::list(options.roots)?);
+    if now == before {
+        return Ok(());
+    }
+    Err(RunError::PoliciesChanged)
 }
 
 /// What goes into quarantine before any document is read.

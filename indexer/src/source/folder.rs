@@ -3,7 +3,7 @@
 //! `.gitignore` files are honoured, symbolic links are not followed (one could lead out of the
 //! folder that somebody decided to publish), and whatever is not Markdown is named as skipped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -74,6 +74,7 @@ pub fn list(roots: &[PathBuf]) -> Result<FolderListing, FolderError> {
         }
         list_root(root, &mut listing)?;
     }
+    find_policies(roots, &mut listing)?;
     listing.skipped.sort_unstable();
     Ok(listing)
 }
@@ -146,52 +147,57 @@ fn place(root: &Path, entry: &DirEntry, listing: &mut FolderListing) -> Result<(
         listing.unnameable.push(relative);
         return Ok(());
     }
-    find_policies(root, folder, listing)?;
     match listing.documents.insert(relative.clone(), path.to_owned()) {
         Some(_) => Err(FolderError::Twice { path: relative }),
         None => Ok(()),
     }
 }
 
-/// Looks for the policies above a document by name. The walk is not asked: a `.gitignore` that
-/// hides a policy file would lose its denies.
-fn find_policies(
-    root: &Path,
-    folder: &str,
-    listing: &mut FolderListing,
-) -> Result<(), FolderError> {
-    for enclosing in with_enclosing(folder) {
-        let folder = root.join(enclosing);
-        for name in MISSPELT_POLICIES {
-            if folder.join(name).symlink_metadata().is_ok() {
-                let misspelt = &mut listing.misspelt;
-                misspelt.insert(enclosing.to_owned(), name.to_owned());
+/// Looks for the policies above every document by name, in every root: the roots are one tree.
+/// The walk is not asked, since a `.gitignore` that hides a policy file would lose its denies.
+fn find_policies(roots: &[PathBuf], listing: &mut FolderListing) -> Result<(), FolderError> {
+    let documents = listing.documents.keys();
+    let folders: BTreeSet<&str> = documents.flat_map(|path| enclosing(path)).collect();
+    for folder in folders {
+        for root in roots {
+            let here = root.join(folder);
+            let path = here.join(POLICY_FILE);
+            let found = path.symlink_metadata();
+            // Anything but a clear no is looked at, and refused if it cannot be read.
+            if !matches!(&found, Err(error) if is_absence(error)) {
+                let previous = listing.policies.insert(folder.to_owned(), path);
+                if previous.is_some() {
+                    let path = format!("{folder}/{POLICY_FILE}");
+                    return Err(FolderError::Twice { path });
+                }
+            }
+            for name in MISSPELT_POLICIES {
+                if here.join(name).symlink_metadata().is_ok() {
+                    listing.misspelt.insert(folder.to_owned(), name.to_owned());
+                }
             }
         }
-        let path = folder.join(POLICY_FILE);
-        if listing.policies.get(enclosing) == Some(&path) {
-            continue;
-        }
-        let found = path.symlink_metadata();
-        if matches!(&found, Err(error) if error.kind() == std::io::ErrorKind::NotFound) {
-            continue;
-        }
-        if listing
-            .policies
-            .insert(enclosing.to_owned(), path)
-            .is_some()
-        {
-            let path = format!("{enclosing}/{POLICY_FILE}");
-            return Err(FolderError::Twice { path });
+        // Copies that editors keep beside a policy are no policies.
+        let copy = |name: &mut String| name.starts_with(POLICY_FILE);
+        let kept = listing.policies.contains_key(folder);
+        if kept && listing.misspelt.get_mut(folder).is_some_and(copy) {
+            listing.misspelt.remove(folder);
         }
     }
     Ok(())
 }
 
+/// Whether an error says that there is no such file. In another root the folder may be missing,
+/// or be a file.
+fn is_absence(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory)
+}
+
 /// Whether a name was meant to be that of a policy file. Ignoring one would lose what it says.
 fn is_misspelt_policy(name: &str) -> bool {
     let lower = name.to_lowercase();
-    let known = lower == POLICY_FILE || MISSPELT_POLICIES.contains(&lower.as_str());
+    let known = lower.starts_with(".acl") || MISSPELT_POLICIES.contains(&lower.as_str());
     known && name != POLICY_FILE
 }
 
@@ -199,10 +205,4 @@ fn is_misspelt_policy(name: &str) -> bool {
 pub fn enclosing(document: &str) -> impl Iterator<Item = &str> {
     let inner = document.match_indices('/');
     std::iter::once("").chain(inner.map(|(at, _)| document.split_at(at).0))
-}
-
-/// A folder with the folders that enclose it, outermost first.
-fn with_enclosing(folder: &str) -> impl Iterator<Item = &str> {
-    let itself = (!folder.is_empty()).then_some(folder);
-    enclosing(folder).chain(itself)
 }

@@ -113,7 +113,7 @@ fn a_removed_file_takes_its_document_along() {
     assert_eq!(world.counts(), [0, 2, 0, 1, 0]);
     assert_eq!(world.paths(), ["b.md", "sub/c.md"]);
     assert!(world.store().content(ord).unwrap().is_none());
-    assert!(world.store().document(&id("a.md")).unwrap().is_none());
+    assert!(world.store().current(&id("a.md")).is_none());
     assert!(world.store().owner_view(&id("a.md")).unwrap().is_none());
     let history = world.store().acl_history(&id("a.md")).unwrap();
     assert!(
@@ -154,7 +154,7 @@ fn a_moved_file_is_another_document_under_its_new_folders_policy() {
     assert_eq!(world.counts(), [1, 2, 0, 1, 0]);
     assert!(!world.reads("sub/a.md", &["group:sre"]));
     assert!(world.reads("sub/a.md", &["group:dba"]));
-    assert!(world.store().document(&id("a.md")).unwrap().is_none());
+    assert!(world.store().current(&id("a.md")).is_none());
 }
 
 #[test]
