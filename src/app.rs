@@ -10,7 +10,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::audit::file::LogFile;
-use crate::audit::{AuditError, AuditLog, Entry, Event, OutboxId};
+use crate::audit::{AuditError, AuditLog, AuditPaths, Entry, Event, OutboxId};
 use crate::config::{Config, ConfigError};
 use crate::identity::{DevelopmentError, DevelopmentIssuer, Identity, Trust, TrustError};
 
@@ -94,7 +94,7 @@ impl App {
             Access::Write => Store::open(data, labels, Arc::clone(&clock))?,
             Access::Beside => Store::open_beside(data, labels, Arc::clone(&clock))?,
         };
-        let paths = config.audit_paths(data);
+        let paths = audit_paths(data, &config);
         let audit = match world.audit_file {
             Some(file) => AuditLog::with_file(&paths, file)?,
             None => AuditLog::open(&paths)?,
@@ -211,6 +211,18 @@ fn change(text: &str, outbox: OutboxId) -> Result<Event, AppError> {
         outbox: Some(outbox),
         details,
     })
+}
+
+/// Where the audit log of a data directory is, with its head.
+pub fn audit_paths(data: &Path, config: &Config) -> AuditPaths {
+    let paths = AuditPaths::in_data(data);
+    match &config.audit_head {
+        Some(head) => AuditPaths {
+            head: head.clone(),
+            ..paths
+        },
+        None => paths,
+    }
 }
 
 /// Where a data directory keeps the development issuer's key.

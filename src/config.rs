@@ -13,7 +13,6 @@ use ambit_indexer::principal::{ObjectId, PrincipalKind, PrincipalSpelling, hyphe
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::audit::AuditPaths;
 use crate::identity::{Agents, AgentsError, Collections, DEVELOPMENT_TENANT, Registration, Tier};
 
 /// Name under which the development agent is registered.
@@ -186,18 +185,6 @@ impl Config {
             registrations,
             secrets,
         })
-    }
-
-    /// Where the audit log of a data directory is, with its head.
-    pub fn audit_paths(&self, data: &Path) -> AuditPaths {
-        let paths = AuditPaths::in_data(data);
-        match &self.audit_head {
-            Some(head) => AuditPaths {
-                head: head.clone(),
-                ..paths
-            },
-            None => paths,
-        }
     }
 
     /// The registered agents; in development with `demo`, which reaches everything.

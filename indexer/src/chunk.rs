@@ -201,15 +201,23 @@ impl Writer<'_> {
         });
     }
 
+    /// The range of a body without text must lie in the file: a file that ends with its front
+    /// matter has no line at which the body begins.
     fn write_empty(&mut self) {
+        let before = self.first_line.saturating_sub(1).max(1);
+        let line = if self.lines.is_empty() {
+            before
+        } else {
+            self.first_line
+        };
         self.chunks.push(DraftChunk {
             chunk: Chunk {
                 number: 0,
                 heading: Vec::new(),
                 start: 0,
                 end: 0,
-                first_line: self.first_line,
-                last_line: self.first_line,
+                first_line: line,
+                last_line: line,
             },
             search_text: String::new(),
         });

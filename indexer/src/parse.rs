@@ -19,6 +19,7 @@ pub mod front_matter;
 pub mod hidden;
 pub(crate) mod lines;
 pub mod markdown;
+mod misplaced;
 mod misspelt;
 pub mod secrets;
 mod yaml;

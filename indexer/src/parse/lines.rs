@@ -16,6 +16,11 @@ impl Lines {
         }
     }
 
+    /// Whether there is no text at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
     /// Zero-based number of the line that holds the byte at `offset`.
     pub(crate) fn number(&self, offset: usize) -> usize {
         self.starts

@@ -50,9 +50,13 @@ const MEANT: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// Beginnings of lines that give a policy away where no front matter is read.
-pub(super) const POLICY_MARKERS: [&str; 6] =
-    ["acl:", "acl :", "acl=", "acl =", "- grant:", "- deny:"];
+/// Whether a folded key is one whose loss could widen access.
+pub(super) fn is_policy_key(folded: &str) -> bool {
+    let keys = [
+        "acl", "acls", "grant", "deny", "label", "labels", "owner", "owners",
+    ];
+    keys.contains(&folded)
+}
 
 /// The policy key that an unknown key was probably meant to be.
 pub(super) fn misspelt(key: &str) -> Option<&'static str> {
@@ -102,8 +106,9 @@ pub(super) fn nested_policy_key(node: &Node) -> Option<u32> {
         Value::List(items) => items.iter().find_map(nested_policy_key),
         Value::Map(pairs) => pairs.iter().find_map(|pair| {
             let key = pair.key.to_lowercase();
-            let is_policy = matches!(key.trim(), "acl" | "acls" | "grant" | "deny");
-            is_policy
+            // `labels` means something else in too many tools to be one of ours when nested.
+            let key = key.trim();
+            (is_policy_key(key) && key != "labels")
                 .then_some(pair.line)
                 .or_else(|| nested_policy_key(&pair.value))
         }),

@@ -191,3 +191,10 @@ fn lengths_are_bounded_whatever_comes() {
         "cut alike on both sides"
     );
 }
+
+/// Time must not be asserted, but with quadratic work this would take minutes.
+#[test]
+fn a_word_of_many_parts_takes_work_in_proportion() {
+    let terms = document_terms(&"a.b-".repeat(40_000));
+    assert!(terms.len() >= 80_000 && terms.len() < 400_000);
+}

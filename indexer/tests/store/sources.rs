@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use ambit_indexer::pipeline::RunError;
 use ambit_indexer::source::folder::FolderError;
 
-use crate::support::{World, dump};
+use crate::support::World;
 
 const OPEN: &str = "---\nacl:\n  - grant: everyone\n---\ntext\n";
 
@@ -139,19 +139,92 @@ fn a_document_that_becomes_a_link_is_gone() {
 }
 
 #[test]
-fn a_policy_that_cannot_be_read_stops_the_run() {
+fn a_policy_that_cannot_be_read_breaks_what_is_below() {
     let mut world = World::new();
     world.write("sub/a.md", OPEN);
+    world.write("b.md", OPEN);
     world.run();
-    let before = dump(&world.data());
     let policy = world.source().join("sub/.acl.yaml");
     symlink("nowhere", &policy).unwrap();
-    assert!(world.try_run().is_err(), "a policy that dangles");
+    world.run();
+    assert_eq!(world.paths(), ["b.md"], "a policy that dangles");
     std::fs::remove_file(&policy).unwrap();
+    world.run();
+    assert_eq!(world.paths(), ["b.md", "sub/a.md"]);
     std::fs::create_dir(&policy).unwrap();
-    assert!(world.try_run().is_err(), "a policy that is a folder");
-    assert_eq!(dump(&world.data()), before);
-    assert_eq!(world.paths(), ["sub/a.md"]);
+    world.run();
+    assert_eq!(world.paths(), ["b.md"], "a policy that is a folder");
+}
+
+/// The roots are one tree: a policy in one holds for documents in another.
+#[test]
+fn a_policy_in_one_root_holds_in_the_others() {
+    let mut world = World::new();
+    world.write(".acl.yaml", "acl:\n  - grant: everyone\n");
+    world.write("x/.acl.yaml", "acl:\n  - deny: everyone\n");
+    world.write("r.md", "text");
+    let other = tempfile::tempdir().unwrap();
+    std::fs::create_dir(other.path().join("x")).unwrap();
+    std::fs::write(other.path().join("x/s.md"), "text").unwrap();
+    let roots = [world.source(), other.path().to_owned()];
+    world.try_run_on(&roots).unwrap();
+    let readable = |class: &ambit_indexer::guarded::PolicyClass| {
+        let denies = |entry: &ambit_indexer::acl::EffectiveEntry| {
+            entry.entry.access == ambit_indexer::acl::Access::Deny
+        };
+        !class.acl.entries.iter().any(denies)
+    };
+    let selection = world.store().snapshot().table.select(readable);
+    let names: Vec<&str> = selection.iter().map(|(_, facts)| facts.id.path()).collect();
+    assert_eq!(names, ["r.md"]);
+}
+
+/// Ignored by git or not, and under whatever near name.
+#[test]
+fn misspelt_policies_are_found() {
+    for name in [
+        "acl.yaml",
+        ".acl.yml",
+        ".acls.yaml",
+        ".acl",
+        ".acl.json",
+        ".acl.yaml.bak",
+    ] {
+        let mut world = World::new();
+        world.write("sub/a.md", OPEN);
+        world.write(&format!("sub/{name}"), "acl:\n  - deny: everyone\n");
+        if name == "acl.yaml" {
+            world.write(".gitignore", "acl.yaml\n");
+        }
+        world.run();
+        assert!(world.paths().is_empty(), "{name}");
+        world.write("sub/.acl.yaml", "acl:\n  - grant: everyone\n");
+        world.run();
+        let copy = name.starts_with(".acl.yaml");
+        assert_eq!(
+            world.paths().len(),
+            usize::from(copy),
+            "{name} beside the real one"
+        );
+    }
+}
+
+/// Leak D2: tighten first, write afterwards; a run that read the policy before must not publish
+/// the text that it read after.
+#[test]
+fn a_policy_that_changes_during_the_run_ends_it() {
+    let mut world = World::new();
+    world.write(".acl.yaml", "acl:\n  - grant: everyone\n");
+    world.write("a.md", "first");
+    world.run();
+    world.write("a.md", "second");
+    let policy = world.source().join(".acl.yaml");
+    let refused = world.try_run_while(&mut |_| {
+        std::fs::write(&policy, "acl: []\n").unwrap();
+    });
+    assert!(matches!(refused, Err(RunError::PoliciesChanged)));
+    assert_eq!(world.paths(), ["a.md"]);
+    assert_eq!(world.live()["a.md"].body, "first");
 }
 
 #[test]

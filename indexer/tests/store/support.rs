@@ -11,7 +11,7 @@ use ambit_indexer::directory::Directory;
 use ambit_indexer::document::DocumentId;
 use ambit_indexer::label::Labels;
 use ambit_indexer::parse::SecretPolicy;
-use ambit_indexer::pipeline::{RunError, RunOptions, RunReport, index_folders};
+use ambit_indexer::pipeline::{Progress, RunError, RunOptions, RunReport, index_folders};
 use ambit_indexer::principal::{PrincipalSet, TenantId};
 use ambit_indexer::store::{Store, StoreError, StoredContent};
 use tempfile::TempDir;
@@ -85,6 +85,23 @@ impl World {
     }
 
     pub(crate) fn try_run_on(&mut self, roots: &[PathBuf]) -> Result<RunReport, RunError> {
+        self.try_run_with(roots, &mut |_| {})
+    }
+
+    /// Runs, and does something whenever the run reports its progress.
+    pub(crate) fn try_run_while(
+        &mut self,
+        meanwhile: &mut dyn FnMut(Progress),
+    ) -> Result<RunReport, RunError> {
+        let roots = [self.source()];
+        self.try_run_with(&roots, meanwhile)
+    }
+
+    fn try_run_with(
+        &mut self,
+        roots: &[PathBuf],
+        meanwhile: &mut dyn FnMut(Progress),
+    ) -> Result<RunReport, RunError> {
         self.clock
             .advance_to(self.clock.now() + jiff::SignedDuration::from_secs(1));
         let directory = self.directory.clone();
@@ -97,7 +114,7 @@ impl World {
             allow_mass_removal,
             who: "test",
         };
-        index_folders(self.store(), &options, &mut |_| {})
+        index_folders(self.store(), &options, meanwhile)
     }
 
     pub(crate) fn try_run(&mut self) -> Result<RunReport, RunError> {

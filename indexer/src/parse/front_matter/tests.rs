@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::yaml::MAX_YAML_BYTES;
 use super::super::{ParseOptions, Parsed, Rejected, folder_policy, parse};
 use super::*;
 use crate::principal::{ObjectId, PrincipalKind};
@@ -266,7 +267,7 @@ fn fences_are_found_by_hand() {
     assert_eq!((parsed.body.as_str(), parsed.first_line), ("body", 3));
     let parsed = read_file("---\n# only a comment\n---").unwrap();
     assert_eq!((parsed.body.as_str(), parsed.first_line), ("", 4));
-    let parsed = read_file("# a\n---\nacl: x\n---\n").unwrap();
+    let parsed = read_file("# a\n---\ntitle: x\n---\n").unwrap();
     assert_eq!(parsed.first_line, 1);
     let parsed = read_file("---\rtitle: x\r---\rbody").unwrap();
     assert_eq!((parsed.title.as_str(), parsed.body.as_str()), ("x", "body"));
