@@ -32,7 +32,7 @@ pub(crate) struct ContextRequest {
     /// How many hits are considered, from 1 to 100; 30 if absent.
     top_k: Option<usize>,
     /// Which documents come into question.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "wire::object")]
     filters: WireFilters,
     /// `text` (the default) or `chunks`.
     #[serde(default)]

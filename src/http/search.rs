@@ -26,7 +26,7 @@ pub(crate) struct SearchRequest {
     /// How many hits, from 1 to 100; 10 if absent.
     pub(crate) top_k: Option<usize>,
     /// Which documents come into question.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "wire::object")]
     pub(crate) filters: WireFilters,
 }
 

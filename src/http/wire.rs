@@ -1,10 +1,14 @@
 //! The JSON that searches, contexts and documents are asked for and answered in. The command line
 //! prints the same.
 
+use std::marker::PhantomData;
+
 use ambit_indexer::clock::Timestamp;
 use ambit_indexer::document::Kind;
 use ambit_indexer::label::Labels;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, ToSchema};
@@ -17,6 +21,29 @@ use crate::search::{Filters, MAX_QUERY_BYTES, MAX_TOP_K, Query};
 const DEFAULT_TOP_K: usize = 10;
 /// Most values of one filter.
 const MAX_FILTER_VALUES: usize = 100;
+
+/// Reads a value that has to be a JSON object; serde would take a list for its fields in order.
+pub(crate) fn object<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Object<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(fields))
+        }
+    }
+
+    from.deserialize_map(Object(PhantomData))
+}
 
 /// Which documents come into question.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]

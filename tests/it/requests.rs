@@ -51,6 +51,7 @@ fn invalid_searches() -> Vec<(String, &'static str)> {
         (r#"{"query":"x"} {"query":"y"}"#.to_owned(), "body"),
         (r#"{"query":"x","query":"y"}"#.to_owned(), "query"),
         (format!(r#"{{"query":{}"#, "[".repeat(100_000)), "query"),
+        (r#"["x", 3, {}]"#.to_owned(), "body"),
         (
             format!(r#"{{"query":"x","filters":{}"#, "{\"tags\":".repeat(50_000)),
             "filters",
@@ -63,6 +64,7 @@ fn invalid_filters() -> Vec<(String, &'static str)> {
     let filters = |value: Value| json!({"query": "x", "filters": value}).to_string();
     vec![
         (filters(json!("ops")), "filters"),
+        (filters(json!([])), "filters"),
         (filters(json!({"acl": ["everyone"]})), "filters.acl"),
         (filters(json!({"owners": ["x"]})), "filters.owners"),
         (

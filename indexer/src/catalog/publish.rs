@@ -43,6 +43,8 @@ pub(crate) struct Publication<'a> {
     pub(crate) why: &'a str,
     pub(crate) now: Timestamp,
     pub(crate) documents: Vec<DocumentChange>,
+    /// Names that were written, with what they were resolved to.
+    pub(crate) aliases: BTreeMap<String, Principal>,
     /// All folders that state something now; others of the collection end.
     pub(crate) folders: Vec<FolderChange>,
     /// All files in quarantine now; others of the collection leave it.
@@ -68,27 +70,7 @@ impl Catalog {
             }
             publish_folders(&transaction, &self.labels, publication)?;
             publish_quarantine(&transaction, publication)?;
-            transaction.commit()?;
-            Ok(())
-        })
-    }
-
-    /// Remembers what an alias was resolved to.
-    pub(crate) fn record_aliases(
-        &self,
-        aliases: &BTreeMap<String, Principal>,
-        now: Timestamp,
-    ) -> Result<(), CatalogError> {
-        self.write(|connection| {
-            let transaction = connection.transaction()?;
-            for (spelling, principal) in aliases {
-                transaction.execute(
-                    "INSERT INTO alias (spelling, principal, resolved) VALUES (?1, ?2, ?3)
-                     ON CONFLICT (spelling) DO UPDATE SET principal = excluded.principal,
-                       resolved = excluded.resolved WHERE principal <> excluded.principal",
-                    (spelling, principal_to_text(principal), now.as_microsecond()),
-                )?;
-            }
+            record_aliases(&transaction, publication)?;
             transaction.commit()?;
             Ok(())
         })
@@ -294,6 +276,26 @@ fn publish_quarantine(
                 file.line,
                 &file.reason,
                 now,
+            ))?;
+    }
+    Ok(())
+}
+
+fn record_aliases(
+    transaction: &Transaction<'_>,
+    publication: &Publication<'_>,
+) -> Result<(), CatalogError> {
+    for (spelling, principal) in &publication.aliases {
+        transaction
+            .prepare_cached(
+                "INSERT INTO alias (spelling, principal, resolved) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (spelling) DO UPDATE SET principal = excluded.principal,
+                   resolved = excluded.resolved WHERE principal <> excluded.principal",
+            )?
+            .execute((
+                spelling,
+                principal_to_text(principal),
+                publication.now.as_microsecond(),
             ))?;
     }
     Ok(())

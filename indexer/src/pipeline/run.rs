@@ -73,10 +73,9 @@ pub fn index_folders(
         documents: changes.documents,
         quarantine: report.quarantined.clone(),
         folders: policies.into_changes(),
+        aliases,
     };
-    let published = outcome
-        .and_then(|()| Ok(store.catalog.record_aliases(&aliases, now)?))
-        .and_then(|()| publish(store, &publication, &superseded, staged));
+    let published = outcome.and_then(|()| publish(store, &publication, &superseded, staged));
     if let Err(error) = published {
         store.abandon_run();
         return Err(error);
