@@ -5,6 +5,7 @@
 //! or nothing of it; content is never visible under an ACL that was not its own).
 
 mod changes;
+mod links;
 mod policies;
 mod prepare;
 mod run;
@@ -22,7 +23,7 @@ use crate::parse::SecretPolicy;
 use crate::source::folder::FolderError;
 use crate::store::StoreError;
 
-pub use prepare::percent_encoded;
+pub use links::percent_encoded;
 pub use run::index_folders;
 
 /// What to index and how.

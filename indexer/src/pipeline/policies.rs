@@ -178,7 +178,7 @@ fn read_folder(
 ) -> Result<(Folder, Vec<(String, Principal)>), parse::Rejected> {
     let written = parse::folder_policy(bytes)?;
     if let Some(uri) = &written.uri {
-        super::prepare::check_uri(uri)?;
+        super::links::check_uri(uri)?;
     }
     let acl = written.acl.as_deref();
     let label = written.label.as_deref();

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 use super::changes::{Changes, Standing};
+use super::links::checked_out_commit;
 use super::policies::FolderPolicies;
-use super::prepare::{Prepared, Preparer, ReadDocument, checked_out_commit, document_id};
+use super::prepare::{Prepared, Preparer, ReadDocument, document_id};
 use super::{Progress, QuarantinedFile, RunError, RunOptions, RunReport};
 use crate::catalog::{Ord, Publication, SourceKind, StagedRevision, StoredDocument};
 use crate::clock::Timestamp;
