@@ -11,7 +11,7 @@ pub(crate) const ENCODING: &str = "o200k_base";
 const PIECE_BYTES: usize = 16 * 1024;
 
 /// Tokens of a text; special tokens in it count as the text that they are. A long text is counted
-/// in pieces, which can make a token more at each cut, never fewer than a bound can bear.
+/// in pieces, which can differ from the whole by a token or so at each cut.
 pub(super) fn count(text: &str) -> usize {
     let mut rest = text;
     let mut tokens = 0;

@@ -131,9 +131,12 @@ fn place(root: &Path, entry: &DirEntry, listing: &mut FolderListing) -> Result<(
         .iter()
         .any(|ending| lower.ends_with(ending));
     if is_misspelt_policy(name) {
-        listing
-            .misspelt
-            .insert(folder.to_owned(), name.chars().take(40).collect());
+        // One name a folder is kept, and never a mere copy in place of another.
+        let known = listing.misspelt.get(folder);
+        if known.is_none_or(|known| known.starts_with(POLICY_FILE)) {
+            let shown = name.chars().take(40).collect();
+            listing.misspelt.insert(folder.to_owned(), shown);
+        }
         return Ok(());
     }
     if name == POLICY_FILE {

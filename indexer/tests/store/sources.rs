@@ -209,6 +209,21 @@ fn misspelt_policies_are_found() {
     }
 }
 
+/// A backup beside the real policy must not hide another misspelt one, in whatever order they are
+/// found.
+#[test]
+fn a_copy_hides_no_misspelt_policy() {
+    for other in [".acl", ".acls.yaml", ".acl.zzz"] {
+        let mut world = World::new();
+        world.write("sub/a.md", OPEN);
+        world.write("sub/.acl.yaml", "acl:\n  - grant: everyone\n");
+        world.write("sub/.acl.yaml.bak", "acl: []\n");
+        world.write(&format!("sub/{other}"), "acl:\n  - deny: everyone\n");
+        world.run();
+        assert!(world.paths().is_empty(), "{other}");
+    }
+}
+
 /// Leak D2: tighten first, write afterwards; a run that read the policy before must not publish
 /// the text that it read after.
 #[test]
