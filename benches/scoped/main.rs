@@ -1,0 +1,3 @@
+//! Scoped search against tantivy.
+
+fn main() {}
