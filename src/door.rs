@@ -4,10 +4,12 @@
 //! `None` that something absent gives. The tidy test fails if any other file opens a
 //! [`Guarded`] value or selects from the access table.
 
-use ambit_indexer::catalog::{Ord, Selection};
+use std::sync::Arc;
+
+use ambit_indexer::catalog::{AccessTable, Ord, Selection, Touched};
 use ambit_indexer::document::{Chunk, DocumentId};
 use ambit_indexer::guarded::{Guarded, PolicyClass};
-use ambit_indexer::store::{Snapshot, Store, StoreError, StoredContent};
+use ambit_indexer::store::{Store, StoreError, StoredContent};
 
 use crate::identity::{AccessScope, ScopeVerdict};
 
@@ -35,11 +37,21 @@ pub(crate) struct Opened<T> {
     pub(crate) permit: Permit,
 }
 
-/// The documents of a snapshot that the scope permits.
-pub(crate) fn select(scope: &AccessScope, snapshot: &Snapshot) -> Selection {
-    snapshot
-        .table
-        .select(|class| scope.permits(&class.acl, &class.collection))
+/// The documents of a table that the scope permits.
+pub(crate) fn select(scope: &AccessScope, table: &Arc<AccessTable>) -> Selection {
+    table.select(|class| scope.permits(&class.acl, &class.collection))
+}
+
+/// The same from an earlier selection of an equal scope, with what is touched since; `None` if
+/// the earlier one is of too long ago. The caller vouches that no entry has ended in between.
+pub(crate) fn reselect(
+    scope: &AccessScope,
+    table: &Arc<AccessTable>,
+    earlier: &Selection,
+) -> Option<(Selection, Touched)> {
+    table.reselect(earlier, |class| {
+        scope.permits(&class.acl, &class.collection)
+    })
 }
 
 /// The content of a revision, if it is live and permitted. Permission is asked before anything is

@@ -6,6 +6,7 @@
 
 mod documents;
 mod encoding;
+mod live;
 mod publish;
 mod reports;
 mod schema;
@@ -26,7 +27,7 @@ pub use publish::OutboxRow;
 pub(crate) use publish::{DocumentChange, FolderChange, Publication};
 pub use reports::{Counts, HistoryRow, OwnerView, QuarantinedFile};
 pub(crate) use stage::StagedRevision;
-pub use table::{AccessTable, DocumentFacts, Ord, Selection};
+pub use table::{AccessTable, Change, DocumentFacts, LiveDocument, Ord, Selection, Touched};
 
 /// Why the catalog could not do something.
 #[derive(Debug, Error)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -16,8 +17,8 @@ pub const MAX_COLLECTION_BYTES: usize = 64;
 /// `collection/path`: stable and case-sensitive.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DocumentId {
-    text: String,
-    collection_length: usize,
+    text: Arc<str>,
+    collection_length: u8,
 }
 
 /// Why a document id is refused.
@@ -55,8 +56,9 @@ impl DocumentId {
             return Err(IdError::Path);
         }
         Ok(Self {
-            collection_length: collection.len(),
-            text,
+            // `check_collection` has bounded it.
+            collection_length: collection.len() as u8,
+            text: text.into(),
         })
     }
 
@@ -67,12 +69,12 @@ impl DocumentId {
 
     /// The collection, the part before the first slash.
     pub fn collection(&self) -> &str {
-        self.text.split_at(self.collection_length).0
+        self.text.split_at(usize::from(self.collection_length)).0
     }
 
     /// The path within the collection.
     pub fn path(&self) -> &str {
-        let rest = self.text.split_at(self.collection_length).1;
+        let rest = self.text.split_at(usize::from(self.collection_length)).1;
         rest.strip_prefix('/').unwrap_or(rest)
     }
 }

@@ -5,16 +5,18 @@
 
 pub mod analyzer;
 mod schema;
+mod segment;
+mod sidecar;
+mod view;
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tantivy::directory::MmapDirectory;
 use tantivy::index::SegmentComponent;
 use tantivy::{
-    IndexMeta, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TantivyDocument,
-    TantivyError, Term,
+    IndexMeta, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, TantivyError, Term,
 };
 use thiserror::Error;
 
@@ -22,7 +24,10 @@ use crate::catalog::Ord;
 use crate::chunk::DraftChunk;
 use crate::document::Content;
 
-pub use schema::Fields;
+pub use schema::{Fields, schema_builder};
+pub use segment::{Run, Runs};
+pub use sidecar::{FrequentTerm, Peak, Sidecar, UNBOUNDED_COUNT, WINDOW_CHUNKS, WINDOW_WORDS};
+pub use view::{IndexView, Segment, SidecarFolder};
 
 /// Version of everything between a document's text and its terms: hidden-text and secret rules,
 /// chunks, analyzer. An index or a stored source hash of another version is made again.
@@ -59,6 +64,8 @@ pub(crate) struct Index {
     fields: Fields,
     reader: IndexReader,
     writer: Option<Mutex<IndexWriter>>,
+    sidecars: PathBuf,
+    view: RwLock<Arc<IndexView>>,
 }
 
 /// Whether an index on disk belongs to the catalog.
@@ -75,7 +82,7 @@ impl Index {
     /// an empty one.
     pub(crate) fn open(folder: &Path, generation: &str) -> Result<(Self, Origin), IndexError> {
         if let Some(index) = existing(folder, &identity(generation)) {
-            return Ok((Self::with(index, true)?, Origin::Kept));
+            return Ok((Self::with(index, folder, true)?, Origin::Kept));
         }
         if folder.exists() {
             std::fs::remove_dir_all(folder)?;
@@ -84,7 +91,7 @@ impl Index {
         let (schema, _) = schema::schema();
         let directory = MmapDirectory::open(folder).map_err(TantivyError::from)?;
         let index = tantivy::Index::create(directory, schema, IndexSettings::default())?;
-        let opened = Self::with(index, true)?;
+        let opened = Self::with(index, folder, true)?;
         opened.commit(generation)?;
         Ok((opened, Origin::New))
     }
@@ -93,10 +100,10 @@ impl Index {
     pub(crate) fn open_beside(folder: &Path, generation: &str) -> Result<Self, IndexError> {
         let index = existing(folder, &identity(generation));
         let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
-        Self::with(index.ok_or_else(missing)?, false)
+        Self::with(index.ok_or_else(missing)?, folder, false)
     }
 
-    fn with(index: tantivy::Index, write: bool) -> Result<Self, IndexError> {
+    fn with(index: tantivy::Index, folder: &Path, write: bool) -> Result<Self, IndexError> {
         let (_, fields) = schema::schema();
         let writer = if write {
             Some(Mutex::new(
@@ -109,21 +116,26 @@ impl Index {
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)
             .try_into()?;
+        let sidecars = folder.join("sidecars");
+        let kept = if write {
+            SidecarFolder::Write(&sidecars)
+        } else {
+            SidecarFolder::Read(&sidecars)
+        };
+        let view = IndexView::load(reader.searcher(), fields, kept, None)?;
         Ok(Self {
             fields,
             reader,
             writer,
+            view: RwLock::new(Arc::new(view)),
+            sidecars,
         })
     }
 
-    /// The fields, for whoever searches.
-    pub(crate) const fn fields(&self) -> Fields {
-        self.fields
-    }
-
     /// What the last commit holds.
-    pub(crate) fn searcher(&self) -> Searcher {
-        self.reader.searcher()
+    pub(crate) fn view(&self) -> Arc<IndexView> {
+        let view = self.view.read();
+        Arc::clone(&view.unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Adds the chunks of one revision; they show after the next commit.
@@ -136,12 +148,7 @@ impl Index {
         self.write(|writer| {
             for draft in chunks {
                 let text = searchable_text(content, draft);
-                let terms = schema::pre_tokenized(&text);
-                let mut document = TantivyDocument::new();
-                document.add_u64(self.fields.ord, u64::from(ord));
-                document.add_u64(self.fields.number, u64::from(draft.chunk.number));
-                document.add_u64(self.fields.length, terms.tokens.len() as u64);
-                document.add_pre_tokenized_text(self.fields.text, terms);
+                let document = self.fields.chunk(ord, draft.chunk.number, &text);
                 writer.add_document(document)?;
             }
             Ok(())
@@ -167,6 +174,10 @@ impl Index {
             Ok(())
         })?;
         self.reader.reload()?;
+        let earlier = self.view();
+        let kept = SidecarFolder::Write(&self.sidecars);
+        let view = IndexView::load(self.reader.searcher(), self.fields, kept, Some(&earlier))?;
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
         Ok(())
     }
 
@@ -179,17 +190,18 @@ impl Index {
     }
 
     /// Every ord that has chunks here, ascending.
-    pub(crate) fn ords(&self) -> Result<BTreeSet<Ord>, IndexError> {
-        let searcher = self.searcher();
+    pub(crate) fn ords(&self) -> BTreeSet<Ord> {
+        let view = self.view();
         let mut ords = BTreeSet::new();
-        for segment in searcher.segment_readers() {
-            let column = segment.fast_fields().u64("ord")?;
-            for document in segment.doc_ids_alive() {
-                let value = column.first(document);
-                ords.extend(value.and_then(|ord| Ord::try_from(ord).ok()));
+        for (segment, _) in view.segments() {
+            let mut dead = segment.dead.iter().peekable();
+            for (run, position) in segment.runs.iter().zip(0u32..) {
+                if dead.next_if_eq(&&position).is_none() {
+                    ords.insert(run.ord);
+                }
             }
         }
-        Ok(ords)
+        ords
     }
 
     fn write<T>(

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use tantivy::Searcher;
 use thiserror::Error;
 
 pub use crate::catalog::StoredContent;
@@ -22,7 +21,7 @@ use crate::chunk;
 use crate::clock::Clock;
 use crate::document::{Chunk, DocumentId};
 use crate::guarded::Guarded;
-use crate::index::{Fields, Index, IndexError, Origin, PIPELINE_VERSION};
+use crate::index::{Index, IndexError, IndexView, Origin, PIPELINE_VERSION};
 use crate::label::Labels;
 
 /// How often, and after what pause, opening beside a busy writer is tried again.
@@ -57,9 +56,7 @@ pub struct Snapshot {
     /// What is in force.
     pub table: Arc<AccessTable>,
     /// What can be found.
-    pub searcher: Searcher,
-    /// The index's fields.
-    pub fields: Fields,
+    pub index: Arc<IndexView>,
 }
 
 /// An open data directory.
@@ -158,8 +155,7 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let snapshot = Snapshot {
             table: Arc::new(AccessTable::new(catalog.live_documents()?)),
-            searcher: index.searcher(),
-            fields: index.fields(),
+            index: index.view(),
         };
         Ok(Self {
             catalog,
@@ -238,7 +234,7 @@ impl Store {
 
     /// Live revisions whose chunks the index lacks: empty unless something is wrong.
     pub fn unindexed(&self) -> Result<usize, StoreError> {
-        let indexed = self.index.ords()?;
+        let indexed = self.index.ords();
         let table = self.snapshot().table;
         Ok(table.live().filter(|ord| !indexed.contains(ord)).count())
     }
@@ -267,13 +263,24 @@ impl Store {
     pub(crate) fn refresh(&self) -> Result<(), StoreError> {
         let fresh = Snapshot {
             table: Arc::new(AccessTable::new(self.catalog.live_documents()?)),
-            searcher: self.index.searcher(),
-            fields: self.index.fields(),
+            index: self.index.view(),
         };
         *self
             .snapshot
             .write()
             .unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
+    /// Puts what a write changed in force for every later request.
+    pub(crate) fn publish(&self, documents: impl IntoIterator<Item = i64>) -> Result<(), StoreError> {
+        let changes = self.catalog.changes_of(documents)?;
+        let table = Arc::new(self.snapshot().table.with(changes));
+        let index = self.index.view();
+        *self
+            .snapshot
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Snapshot { table, index };
         Ok(())
     }
 
@@ -295,7 +302,7 @@ impl Store {
 
     /// Brings the index up to the catalog: what is live and missing is added, the rest deleted.
     fn reconcile(&self) -> Result<(), StoreError> {
-        let indexed = self.index.ords()?;
+        let indexed = self.index.ords();
         let table = self.snapshot().table;
         let stray: Vec<Ord> = indexed
             .iter()

@@ -9,7 +9,7 @@ use ambit_indexer::document::Kind;
 use ambit_indexer::label::Label;
 
 /// Conditions that a document has to meet, all of them. An empty list is no condition.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filters {
     /// In one of these collections.
     pub collections: Vec<String>,
@@ -34,9 +34,9 @@ impl Filters {
         let service = facts.service.as_ref();
         (self.collections.is_empty() || self.collections.contains(&policy.collection))
             && (self.kinds.is_empty() || self.kinds.contains(&facts.kind))
-            && (self.services.is_empty() || service.is_some_and(|s| self.services.contains(s)))
+            && (self.services.is_empty() || service.is_some_and(|s| self.services.iter().any(|wanted| **wanted == **s)))
             && (self.labels.is_empty() || self.labels.contains(&policy.acl.label))
-            && (self.tags.is_empty() || facts.tags.iter().any(|tag| self.tags.contains(tag)))
+            && (self.tags.is_empty() || facts.tags.iter().any(|tag| self.tags.iter().any(|wanted| **wanted == **tag)))
             && self
                 .updated_since
                 .is_none_or(|since| facts.updated >= since)

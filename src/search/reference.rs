@@ -1,4 +1,6 @@
-//! Ranking, written to be read: the reference that a faster engine has to equal bit for bit.
+//! Ranking, written to be read: what the [engine](super::Engine) has to equal bit for bit.
+//!
+//! It looks at every permitted chunk. Tests and benches ask both; nothing else asks this one.
 //!
 //! Upholds NON-INTERFERENCE: number of chunks, terms and document frequencies are counted over
 //! permitted chunks of one snapshot (leaks N1-N3); scores are sums in query order in `f64`
@@ -14,49 +16,11 @@ use tantivy::postings::Postings;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet, SegmentReader, TERMINATED, Term};
 
-use super::SearchError;
+use super::bm25::Statistics;
 use super::query::WeightedQuery;
-
-/// BM25 term saturation (Robertson and Zaragoza 2009, with Lucene's defaults).
-const K1: f64 = 1.2;
-/// BM25 length normalisation.
-const B: f64 = 0.75;
-
-/// How many chunks are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limits {
-    /// Chunks in all.
-    pub(crate) top_k: usize,
-    /// Chunks of one document.
-    pub(crate) per_document: usize,
-}
-
-/// A chunk with its score.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct RankedChunk {
-    /// Number of the revision.
-    pub(crate) ord: Ord,
-    /// Number of the chunk within it.
-    pub(crate) number: u32,
-    /// Sum of weighted BM25 contributions.
-    pub(crate) score: f64,
-}
-
-/// The best chunks, and what each query term is worth to this caller.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Ranking {
-    /// Best first.
-    pub(crate) chunks: Vec<RankedChunk>,
-    /// Weight times inverse document frequency, one a term of the query, for snippets.
-    pub(crate) term_values: Vec<f64>,
-}
-
-/// What is counted over the permitted chunks.
-#[derive(Clone, Copy, Debug, Default)]
-struct Statistics {
-    chunks: u64,
-    terms: u64,
-}
+use super::{Filters, Limits, RankedChunk, Ranking, SearchError};
+use crate::door;
+use crate::identity::AccessScope;
 
 /// One segment, with which of its chunks the caller may read.
 struct Segment<'a> {
@@ -70,17 +34,19 @@ struct Segment<'a> {
 /// Permitted chunks of one segment that hold a term, with how often.
 type TermChunks = Vec<(DocId, u32)>;
 
-/// Ranks the permitted chunks that `admits` lets through.
-pub(crate) fn rank(
+/// Ranks the permitted chunks that pass the filters.
+pub fn rank(
+    scope: &AccessScope,
     snapshot: &Snapshot,
-    selection: &Selection,
     query: &WeightedQuery,
-    admits: &dyn Fn(Ord) -> bool,
+    filters: &Filters,
     limits: Limits,
 ) -> Result<Ranking, SearchError> {
+    let selection = &door::select(scope, &snapshot.table);
+    let admits = &|ord| filters.admit(selection, ord);
     let mut statistics = Statistics::default();
     let mut segments = Vec::new();
-    for reader in snapshot.searcher.segment_readers() {
+    for reader in snapshot.index.searcher().segment_readers() {
         segments.push(open_segment(reader, snapshot, selection, &mut statistics)?);
     }
     if statistics.chunks == 0 {
@@ -94,11 +60,11 @@ pub(crate) fn rank(
             .map(|segment| term_chunks(segment, snapshot, &term.text))
             .collect::<Result<Vec<TermChunks>, _>>()?;
         let frequency: usize = found.iter().map(Vec::len).sum();
-        let value = term.weight * inverse_document_frequency(frequency as u64, statistics.chunks);
+        let value = term.weight * statistics.inverse_document_frequency(frequency as u64);
         term_values.push(value);
         for ((segment, chunks), scores) in segments.iter().zip(&found).zip(&mut scores) {
             for &(document, count) in chunks {
-                let saturation = saturation(count, segment.norms.fieldnorm(document), statistics);
+                let saturation = statistics.saturation(count, segment.norms.fieldnorm(document));
                 *scores.entry(document).or_insert(0.0) += value * saturation;
             }
         }
@@ -136,7 +102,7 @@ fn open_segment<'a>(
     Ok(Segment {
         ord,
         number: reader.fast_fields().u64("number")?,
-        norms: reader.get_fieldnorms_reader(snapshot.fields.text)?,
+        norms: reader.get_fieldnorms_reader(snapshot.index.fields().text)?,
         reader,
         permitted,
     })
@@ -154,8 +120,8 @@ fn term_chunks(
     snapshot: &Snapshot,
     text: &str,
 ) -> Result<TermChunks, SearchError> {
-    let term = Term::from_field_text(snapshot.fields.text, text);
-    let inverted = segment.reader.inverted_index(snapshot.fields.text)?;
+    let term = Term::from_field_text(snapshot.index.fields().text, text);
+    let inverted = segment.reader.inverted_index(snapshot.index.fields().text)?;
     let Some(mut postings) = inverted
         .read_postings(&term, IndexRecordOption::WithFreqs)
         .map_err(tantivy::TantivyError::from)?
@@ -170,24 +136,6 @@ fn term_chunks(
         postings.advance();
     }
     Ok(chunks)
-}
-
-/// `ln(1 + (N - df + 0.5) / (df + 0.5))`, which is positive for every `df <= N`.
-fn inverse_document_frequency(frequency: u64, chunks: u64) -> f64 {
-    // Counts are far below 2^53, so the conversions are exact.
-    let (df, n) = (frequency as f64, chunks as f64);
-    (1.0 + (n - df + 0.5) / (df + 0.5)).ln()
-}
-
-fn saturation(count: u32, length: u32, statistics: Statistics) -> f64 {
-    let average = statistics.terms as f64 / statistics.chunks as f64;
-    let relative = if average > 0.0 {
-        f64::from(length) / average
-    } else {
-        1.0
-    };
-    let count = f64::from(count);
-    count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * relative))
 }
 
 /// The scored chunks of a segment that pass the filters and hold every phrase.
@@ -222,10 +170,10 @@ fn retain_holders(
     phrase: &[String],
     scored: &mut Vec<(DocId, f64)>,
 ) -> Result<(), SearchError> {
-    let inverted = segment.reader.inverted_index(snapshot.fields.text)?;
+    let inverted = segment.reader.inverted_index(snapshot.index.fields().text)?;
     let mut lists = Vec::with_capacity(phrase.len());
     for text in phrase {
-        let term = Term::from_field_text(snapshot.fields.text, text);
+        let term = Term::from_field_text(snapshot.index.fields().text, text);
         let postings = inverted
             .read_postings(&term, IndexRecordOption::WithFreqsAndPositions)
             .map_err(tantivy::TantivyError::from)?;

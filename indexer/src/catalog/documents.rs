@@ -1,16 +1,12 @@
 //! Reading documents: what the pipeline compares with, and the contents of revisions.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use rusqlite::{OptionalExtension, Row};
 
-use super::encoding::{effective_from_text, instant, stated_from_text, strings_from_text};
-use super::table::{DocumentFacts, LiveDocument, Ord};
+use super::encoding::{instant, stated_from_text, strings_from_text};
+use super::table::Ord;
 use super::{Catalog, CatalogError};
 use crate::acl::StatedPolicy;
 use crate::document::{Chunk, Content, ContentHash, DocumentId, Kind};
-use crate::guarded::PolicyClass;
 
 /// Where a document came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,67 +91,6 @@ impl Catalog {
         })
     }
 
-    /// Every live document with its policy, for the access table.
-    pub(crate) fn live_documents(&self) -> Result<Vec<LiveDocument>, CatalogError> {
-        let salt = self.meta("acl_salt")?.unwrap_or_default();
-        let query = "SELECT d.name, d.ord, d.acl, r.kind, r.service, r.tags,
-                coalesce(r.updated, r.written)
-            FROM document d JOIN revision r ON r.ord = d.ord WHERE d.ord IS NOT NULL";
-        self.read(|connection| {
-            // Both queries on one state, or a writer in another process could come in between.
-            let transaction = connection.unchecked_transaction()?;
-            let policies = self.policies(&transaction, &salt)?;
-            let mut classes: HashMap<(i64, String), Arc<PolicyClass>> = HashMap::new();
-            let mut statement = transaction.prepare(query)?;
-            let mut rows = statement.query([])?;
-            let mut live = Vec::new();
-            while let Some(row) = rows.next()? {
-                let name: String = row.get(0)?;
-                let id = document_id(&name)?;
-                let acl: i64 = row.get(2)?;
-                let key = (acl, id.collection().to_owned());
-                let policy = match classes.get(&key) {
-                    Some(class) => Arc::clone(class),
-                    None => {
-                        let (acl, version) = policies.get(&acl).cloned().ok_or_else(missing_acl)?;
-                        let collection = id.collection().to_owned();
-                        let class = Arc::new(PolicyClass {
-                            acl,
-                            version,
-                            collection,
-                        });
-                        classes.insert(key, Arc::clone(&class));
-                        class
-                    }
-                };
-                live.push(LiveDocument {
-                    ord: row.get(1)?,
-                    policy,
-                    facts: facts(id, row)?,
-                });
-            }
-            Ok(live)
-        })
-    }
-
-    /// Every stored policy with its version, by row.
-    fn policies(
-        &self,
-        connection: &rusqlite::Connection,
-        salt: &str,
-    ) -> Result<HashMap<i64, (crate::acl::EffectiveAcl, String)>, CatalogError> {
-        let mut statement = connection.prepare("SELECT id, policy FROM acl")?;
-        let mut rows = statement.query([])?;
-        let mut policies = HashMap::new();
-        while let Some(row) = rows.next()? {
-            let text: String = row.get(1)?;
-            let version = ContentHash::of_parts([salt.as_bytes(), text.as_bytes()]);
-            let acl = effective_from_text(&text, &self.labels)?;
-            policies.insert(row.get(0)?, (acl, version.to_string()));
-        }
-        Ok(policies)
-    }
-
     /// The content of a published revision. Whoever calls this seals the result.
     pub(crate) fn content(&self, ord: Ord) -> Result<Option<StoredContent>, CatalogError> {
         let query = "SELECT title, body, kind, uri, service, severity, tags, created, updated,
@@ -216,30 +151,14 @@ impl Catalog {
     }
 }
 
-fn document_id(name: &str) -> Result<DocumentId, CatalogError> {
+pub(super) fn document_id(name: &str) -> Result<DocumentId, CatalogError> {
     name.parse()
         .map_err(|_| CatalogError::Damaged("a stored document id cannot be read".to_owned()))
 }
 
-fn missing_acl() -> CatalogError {
-    CatalogError::Damaged("a document names an ACL that is not stored".to_owned())
-}
-
-fn kind(name: &str) -> Result<Kind, CatalogError> {
+pub(super) fn kind(name: &str) -> Result<Kind, CatalogError> {
     Kind::from_name(name)
         .ok_or_else(|| CatalogError::Damaged("a stored kind is not known".to_owned()))
-}
-
-fn facts(id: DocumentId, row: &Row<'_>) -> Result<DocumentFacts, CatalogError> {
-    let kind_name: String = row.get(3)?;
-    let tags: String = row.get(5)?;
-    Ok(DocumentFacts {
-        id,
-        kind: kind(&kind_name)?,
-        service: row.get(4)?,
-        tags: strings_from_text(&tags)?,
-        updated: instant(row.get(6)?)?,
-    })
 }
 
 fn stored_content(ord: Ord, row: &Row<'_>) -> Result<StoredContent, CatalogError> {

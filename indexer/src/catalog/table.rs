@@ -3,16 +3,33 @@
 //! Upholds REVOCATION: a write swaps the table in the step that acknowledges it, and every
 //! decision of a later request is made from the new one. An ord that is deleted, superseded,
 //! staged or quarantined is not in it, so nobody reads it.
+//!
+//! A table is immutable. A write makes a new one that shares with the old one all that it did not
+//! touch, and says in its log of changes what it did touch, so that what was computed from the
+//! old one can be brought up to date instead of being thrown away.
 
-use std::collections::HashMap;
+mod classes;
+mod names;
+mod rows;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::Timestamp;
 use crate::document::{DocumentId, Kind};
 use crate::guarded::PolicyClass;
+use crate::principal::Principal;
+
+use classes::Classes;
+use names::Names;
+use rows::Rows;
 
 /// Number of a revision; never reused.
 pub type Ord = u32;
+
+/// How many writes back the log reaches.
+const LOGGED_WRITES: usize = 256;
 
 /// What the table knows of a document besides its policy: enough to filter and to order hits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,128 +39,269 @@ pub struct DocumentFacts {
     /// Sort of document.
     pub kind: Kind,
     /// Service, if it has one.
-    pub service: Option<String>,
+    pub service: Option<Arc<str>>,
     /// Tags.
-    pub tags: Vec<String>,
+    pub tags: Box<[Arc<str>]>,
     /// The source's time of change, else the time of the write.
     pub updated: Timestamp,
 }
 
-#[derive(Debug)]
-struct TableRow {
-    class: u32,
-    facts: DocumentFacts,
+/// One live document on its way into the table.
+#[derive(Clone, Debug)]
+pub struct LiveDocument {
+    /// Number of its live revision.
+    pub ord: Ord,
+    /// The policy in force for it.
+    pub policy: Arc<PolicyClass>,
+    /// What else is known of it.
+    pub facts: DocumentFacts,
+}
+
+/// What became of one document in a write.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The document.
+    pub id: DocumentId,
+    /// What it is now; `None` if it is gone.
+    pub live: Option<LiveDocument>,
+}
+
+/// What a later table has otherwise than an earlier one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Ords that came, went, or have another policy or other facts.
+    pub ords: Vec<Ord>,
+    /// Class numbers that stand for another policy.
+    classes: Vec<u32>,
 }
 
 /// The table. Immutable; a write makes a new one.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct AccessTable {
-    rows: Vec<Option<TableRow>>,
-    classes: Vec<Arc<PolicyClass>>,
-    by_document: HashMap<DocumentId, Ord>,
-}
-
-/// One live document on its way into the table.
-#[derive(Debug)]
-pub(crate) struct LiveDocument {
-    pub(crate) ord: Ord,
-    pub(crate) policy: Arc<PolicyClass>,
-    pub(crate) facts: DocumentFacts,
+    /// Tells tables of one process apart.
+    version: u64,
+    rows: Rows,
+    names: Names,
+    classes: Classes,
+    documents: usize,
+    /// Each entry leads from the version it names to the next one, or to this table.
+    log: VecDeque<(u64, Arc<Touched>)>,
 }
 
 impl AccessTable {
     /// Builds the table from every live document.
-    pub(crate) fn new(documents: impl IntoIterator<Item = LiveDocument>) -> Self {
-        let mut table = Self::default();
-        let mut class_numbers: HashMap<Arc<PolicyClass>, u32> = HashMap::new();
+    pub fn new(documents: impl IntoIterator<Item = LiveDocument>) -> Self {
+        let mut table = Self {
+            version: next_version(),
+            rows: Rows::default(),
+            names: Names::default(),
+            classes: Classes::default(),
+            documents: 0,
+            log: VecDeque::new(),
+        };
+        let mut touched = Touched::default();
         for document in documents {
-            let class = *class_numbers
-                .entry(Arc::clone(&document.policy))
-                .or_insert_with(|| {
-                    table.classes.push(document.policy);
-                    u32::try_from(table.classes.len() - 1).unwrap_or(u32::MAX)
-                });
-            let position = document.ord as usize;
-            if table.rows.len() <= position {
-                table.rows.resize_with(position + 1, || None);
-            }
-            table
-                .by_document
-                .insert(document.facts.id.clone(), document.ord);
-            if let Some(slot) = table.rows.get_mut(position) {
-                *slot = Some(TableRow {
-                    class,
-                    facts: document.facts,
-                });
-            }
+            table.put(document, &mut touched);
         }
         table
     }
 
+    /// The table after a write. The cost depends on the number of changes, not on that of
+    /// documents.
+    #[must_use]
+    pub fn with(&self, changes: impl IntoIterator<Item = Change>) -> Self {
+        let mut table = self.clone();
+        let mut touched = Touched::default();
+        for change in changes {
+            let before = table.current(&change.id);
+            let after = change.live.as_ref().map(|live| live.ord);
+            if let Some(ord) = before.filter(|_| before != after) {
+                table.take(&change.id, ord, &mut touched);
+            }
+            if let Some(live) = change.live {
+                table.put(live, &mut touched);
+            }
+        }
+        table.version = next_version();
+        table.log.push_back((self.version, Arc::new(touched)));
+        if table.log.len() > LOGGED_WRITES {
+            table.log.pop_front();
+        }
+        table
+    }
+
+    fn put(&mut self, document: LiveDocument, touched: &mut Touched) {
+        let LiveDocument { ord, policy, facts } = document;
+        let (class, renewed) = self.classes.add(policy);
+        if renewed {
+            touched.classes.push(class);
+        }
+        touched.ords.push(ord);
+        self.names.insert(&facts.id, ord);
+        match self.rows.put(ord, class, facts) {
+            Some(before) => self.leave(before, touched),
+            None => self.documents += 1,
+        }
+    }
+
+    fn take(&mut self, id: &DocumentId, ord: Ord, touched: &mut Touched) {
+        self.names.remove(id, ord);
+        if let Some(class) = self.rows.take(ord) {
+            self.documents -= 1;
+            self.leave(class, touched);
+            touched.ords.push(ord);
+        }
+    }
+
+    fn leave(&mut self, class: u32, touched: &mut Touched) {
+        if self.classes.remove(class) {
+            touched.classes.push(class);
+        }
+    }
+
+    /// Tells this table from every other one of the process.
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// What was touched since the table of a version; `None` if the log does not reach back.
+    pub fn touched_since(&self, version: u64) -> Option<Touched> {
+        let mut all = Touched::default();
+        if version == self.version {
+            return Some(all);
+        }
+        let first = self.log.iter().position(|(from, _)| *from == version)?;
+        for (_, touched) in self.log.iter().skip(first) {
+            all.ords.extend_from_slice(&touched.ords);
+            all.classes.extend_from_slice(&touched.classes);
+        }
+        Some(all)
+    }
+
+    /// The last instant up to `now` at which some entry of an ACL ended. As long as it stays the
+    /// same, no decision changes by the passing of time.
+    pub fn period(&self, now: Timestamp) -> Option<Timestamp> {
+        self.classes.period(now)
+    }
+
+    /// Whether any ACL names the principal. Callers who differ only in principals that none names
+    /// may read the same.
+    pub fn names(&self, principal: &Principal) -> bool {
+        self.classes.names(principal)
+    }
+
     /// The policy in force for an ord; `None` means nobody reads it.
     pub(crate) fn policy(&self, ord: Ord) -> Option<&Arc<PolicyClass>> {
-        let row = self.row(ord)?;
-        self.classes.get(row.class as usize)
+        self.classes.policy(self.rows.class(ord)?)
     }
 
     /// The live revision of a document.
     pub(crate) fn current(&self, document: &DocumentId) -> Option<Ord> {
-        self.by_document.get(document).copied()
+        let mut candidates = self.names.candidates(document);
+        candidates.find(|ord| {
+            let facts = self.rows.facts(*ord);
+            facts.is_some_and(|facts| facts.id == *document)
+        })
     }
 
     /// Whether the revision is live.
     pub(crate) fn is_live(&self, ord: Ord) -> bool {
-        self.row(ord).is_some()
+        self.rows.class(ord).is_some()
     }
 
     /// All live ords, ascending.
     pub(crate) fn live(&self) -> impl Iterator<Item = Ord> {
-        let numbered = self.rows.iter().enumerate();
-        numbered.filter_map(|(ord, row)| row.as_ref().and(u32::try_from(ord).ok()))
+        self.rows.live()
     }
 
     /// How many documents are live. For the operator, never for a caller.
-    pub fn len(&self) -> usize {
-        self.by_document.len()
+    pub const fn len(&self) -> usize {
+        self.documents
     }
 
     /// Whether no document is live.
-    pub fn is_empty(&self) -> bool {
-        self.by_document.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.documents == 0
     }
 
-    fn row(&self, ord: Ord) -> Option<&TableRow> {
-        self.rows.get(ord as usize)?.as_ref()
+    /// Bytes that the table takes, roughly.
+    pub fn memory_bytes(&self) -> usize {
+        self.rows.memory_bytes() + self.names.memory_bytes() + self.classes.memory_bytes()
     }
 
     /// Opens the table for one caller: `permits` is asked once for each distinct policy, and the
     /// selection shows only documents whose policy it permitted.
     pub fn select(self: &Arc<Self>, permits: impl Fn(&PolicyClass) -> bool) -> Selection {
+        let all = self.classes.all();
+        let permitted = all.map(|class| class.is_some_and(&permits)).collect();
         Selection {
-            permitted: self.classes.iter().map(|class| permits(class)).collect(),
+            permitted,
             table: Arc::clone(self),
         }
     }
+
+    /// Brings a caller's selection from an earlier table to this one: `permits` is asked only
+    /// about policies that are new. Right as long as the [period](Self::period) is the same.
+    /// `None` if the log does not reach back.
+    pub fn reselect(
+        self: &Arc<Self>,
+        earlier: &Selection,
+        permits: impl Fn(&PolicyClass) -> bool,
+    ) -> Option<(Selection, Touched)> {
+        let touched = self.touched_since(earlier.table.version)?;
+        let mut permitted = earlier.permitted.to_vec();
+        permitted.resize(self.classes.all().len(), false);
+        for &class in &touched.classes {
+            if let Some(slot) = permitted.get_mut(class as usize) {
+                *slot = self.classes.policy(class).is_some_and(|class| permits(class));
+            }
+        }
+        let permitted = if permitted[..] == earlier.permitted[..] {
+            Arc::clone(&earlier.permitted)
+        } else {
+            permitted.into()
+        };
+        let selection = Selection {
+            permitted,
+            table: Arc::clone(self),
+        };
+        Some((selection, touched))
+    }
+}
+
+fn next_version() -> u64 {
+    static VERSIONS: AtomicU64 = AtomicU64::new(0);
+    VERSIONS.fetch_add(1, Ordering::Relaxed)
 }
 
 /// The documents that one caller may read, as of one table.
 #[derive(Clone, Debug)]
 pub struct Selection {
     table: Arc<AccessTable>,
-    permitted: Vec<bool>,
+    permitted: Arc<[bool]>,
 }
 
 impl Selection {
+    /// Whether the caller may read the document of a revision.
+    pub fn permits(&self, ord: Ord) -> bool {
+        let class = self.table.rows.class(ord);
+        let permitted = class.and_then(|class| self.permitted.get(class as usize));
+        permitted.copied().unwrap_or(false)
+    }
+
     /// What is known of the document of a revision, if the caller may read it.
     pub fn get(&self, ord: Ord) -> Option<&DocumentFacts> {
-        let row = self.table.row(ord)?;
-        let permitted = self.permitted.get(row.class as usize).copied();
-        permitted.unwrap_or(false).then_some(&row.facts)
+        if !self.permits(ord) {
+            return None;
+        }
+        self.table.rows.facts(ord)
     }
 
     /// The policy of a revision's document, if the caller may read it.
     pub fn policy(&self, ord: Ord) -> Option<&PolicyClass> {
-        self.get(ord)?;
+        if !self.permits(ord) {
+            return None;
+        }
         self.table.policy(ord).map(Arc::as_ref)
     }
 
@@ -151,5 +309,15 @@ impl Selection {
     pub fn iter(&self) -> impl Iterator<Item = (Ord, &DocumentFacts)> {
         let live = self.table.live();
         live.filter_map(|ord| self.get(ord).map(|facts| (ord, facts)))
+    }
+
+    /// The table that the selection is of.
+    pub const fn table(&self) -> &Arc<AccessTable> {
+        &self.table
+    }
+
+    /// Whether two selections permit the same policies, by number.
+    pub fn permits_alike(&self, other: &Self) -> bool {
+        self.permitted == other.permitted
     }
 }

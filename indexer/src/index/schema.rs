@@ -3,9 +3,11 @@
 use tantivy::schema::{
     FAST, Field, INDEXED, IndexRecordOption, Schema, SchemaBuilder, TextFieldIndexing, TextOptions,
 };
+use tantivy::TantivyDocument;
 use tantivy::tokenizer::{PreTokenizedString, Token};
 
 use super::analyzer::document_terms;
+use crate::catalog::Ord;
 
 /// The fields of the index.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +22,27 @@ pub struct Fields {
     pub text: Field,
 }
 
+impl Fields {
+    /// A chunk as the index takes it. Of its text, terms are kept and nothing else.
+    pub fn chunk(&self, ord: Ord, number: u32, text: &str) -> TantivyDocument {
+        let terms = pre_tokenized(text);
+        let mut document = TantivyDocument::new();
+        document.add_u64(self.ord, u64::from(ord));
+        document.add_u64(self.number, u64::from(number));
+        document.add_u64(self.length, terms.tokens.len() as u64);
+        document.add_pre_tokenized_text(self.text, terms);
+        document
+    }
+}
+
 /// Builds the schema.
 pub(super) fn schema() -> (Schema, Fields) {
+    let (builder, fields) = schema_builder();
+    (builder.build(), fields)
+}
+
+/// The schema with room for more fields.
+pub fn schema_builder() -> (SchemaBuilder, Fields) {
     let mut builder = SchemaBuilder::new();
     let indexing = TextFieldIndexing::default()
         .set_tokenizer("raw")
@@ -36,12 +57,12 @@ pub(super) fn schema() -> (Schema, Fields) {
             TextOptions::default().set_indexing_options(indexing),
         ),
     };
-    (builder.build(), fields)
+    (builder, fields)
 }
 
 /// The terms of a text in the form that tantivy takes without a tokenizer of its own. The text
 /// itself is not stored.
-pub(super) fn pre_tokenized(text: &str) -> PreTokenizedString {
+fn pre_tokenized(text: &str) -> PreTokenizedString {
     let tokens = document_terms(text)
         .into_iter()
         .map(|term| Token {

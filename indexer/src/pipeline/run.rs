@@ -116,7 +116,7 @@ fn publish(
         store.commit_index()?;
     }
     store.catalog.publish(publication)?;
-    store.refresh()?;
+    store.publish(publication.documents.iter().map(|change| change.row))?;
     Ok(())
 }
 
