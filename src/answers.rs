@@ -64,7 +64,7 @@ where
     R: Fn(SearchAnswer) -> Result<Vec<u8>, ReleaseError> + Send + Sync + 'static,
 {
     release(app, caller, facts, None, move |app, caller, id| {
-        let hits = search::search(caller.scope(), &app.store, &query)?;
+        let hits = search::search(&app.engine, caller.scope(), &app.store, &query)?;
         let maker = citation_maker(app, caller, id);
         let passages: Vec<PackedPassage> = hits.iter().map(PackedPassage::from).collect();
         let ords = passages.iter().map(|passage| passage.ord).collect();
@@ -100,7 +100,7 @@ where
     R: Fn(ContextAnswer) -> Result<Vec<u8>, ReleaseError> + Send + Sync + 'static,
 {
     release(app, caller, facts, None, move |app, caller, id| {
-        let packed = context::context(caller.scope(), &app.store, &wanted)?;
+        let packed = context::context(&app.engine, caller.scope(), &app.store, &wanted)?;
         let maker = citation_maker(app, caller, id);
         let citations = cite(&maker, &packed.passages)?;
         // What was left out is named too, so it is checked again like what is shown.

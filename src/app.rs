@@ -13,6 +13,7 @@ use crate::audit::file::LogFile;
 use crate::audit::{AuditError, AuditLog, AuditPaths, Entry, Event, OutboxId};
 use crate::config::{Config, ConfigError};
 use crate::identity::{DevelopmentError, DevelopmentIssuer, Identity, Trust, TrustError};
+use crate::search::{DEFAULT_VIEW_BYTES, Engine};
 
 /// Why the service cannot be put together.
 #[derive(Debug, Error)]
@@ -70,6 +71,7 @@ pub enum Access {
 /// The service, ready to answer.
 pub struct App {
     pub(crate) store: Store,
+    pub(crate) engine: Engine,
     /// Absent where no issuer is trusted: then no token is accepted.
     pub(crate) identity: Option<Identity>,
     pub(crate) audit: AuditLog,
@@ -112,6 +114,7 @@ impl App {
             .unwrap_or_else(|| format!("http://{}", config.listen));
         let app = Self {
             store,
+            engine: Engine::new(DEFAULT_VIEW_BYTES),
             identity,
             audit,
             clock,

@@ -11,7 +11,7 @@ mod tokens;
 use ambit_indexer::store::Store;
 
 use crate::identity::AccessScope;
-use crate::search::{self, Query, SearchError};
+use crate::search::{self, Engine, Query, SearchError};
 
 pub(crate) use citation::{Citation, CitationMaker, document_uri, record};
 pub(crate) use pack::{PackedContext, PackedPassage};
@@ -52,10 +52,11 @@ pub(crate) struct ContextQuery {
 
 /// Finds and packs.
 pub(crate) fn context(
+    engine: &Engine,
     scope: &AccessScope,
     store: &Store,
     request: &ContextQuery,
 ) -> Result<PackedContext, SearchError> {
-    let hits = search::search(scope, store, &request.query)?;
+    let hits = search::search(engine, scope, store, &request.query)?;
     Ok(pack::pack(hits, request.max_tokens, request.format))
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use ambit_indexer::catalog::{AccessTable, Ord, Selection, Touched};
+use ambit_indexer::catalog::{AccessTable, Ord, Permitted, Selection, Touched};
 use ambit_indexer::document::{Chunk, DocumentId};
 use ambit_indexer::guarded::{Guarded, PolicyClass};
 use ambit_indexer::store::{Store, StoreError, StoredContent};
@@ -47,7 +47,7 @@ pub(crate) fn select(scope: &AccessScope, table: &Arc<AccessTable>) -> Selection
 pub(crate) fn reselect(
     scope: &AccessScope,
     table: &Arc<AccessTable>,
-    earlier: &Selection,
+    earlier: &Permitted,
 ) -> Option<(Selection, Touched)> {
     table.reselect(earlier, |class| {
         scope.permits(&class.acl, &class.collection)

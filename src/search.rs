@@ -3,10 +3,19 @@
 //! Upholds NON-INTERFERENCE: every number that reaches a caller (statistics, scores, order,
 //! snippets) is computed from permitted chunks alone. There is no unscoped variant.
 
+pub mod bitmap;
+mod bm25;
+mod cache;
+mod engine;
 mod filters;
+mod list;
+mod phrase;
 mod query;
-mod reference;
+pub mod reference;
+mod shares;
 mod snippet;
+mod top;
+mod view;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -20,9 +29,9 @@ use thiserror::Error;
 use crate::door::{self, Permit};
 use crate::identity::AccessScope;
 
+pub use engine::{DEFAULT_VIEW_BYTES, Engine};
 pub use filters::Filters;
-pub use query::{MAX_QUERY_BYTES, QueryError, WeightedQuery};
-pub(crate) use reference::{Limits, RankedChunk, Ranking};
+pub use query::{MAX_QUERY_BYTES, QueryError, WeightedQuery, WeightedTerm};
 
 /// Most hits that one search gives.
 pub const MAX_TOP_K: usize = 100;
@@ -52,6 +61,62 @@ pub struct Query {
     pub top_k: usize,
     /// Which documents come into question.
     pub filters: Filters,
+}
+
+/// How many chunks are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Chunks in all.
+    pub top_k: usize,
+    /// Chunks of one document.
+    pub per_document: usize,
+}
+
+/// A chunk with its score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RankedChunk {
+    /// The document.
+    pub document: DocumentId,
+    /// Number of the revision.
+    pub ord: Ord,
+    /// Number of the chunk within it.
+    pub number: u32,
+    /// Sum of weighted BM25 contributions.
+    pub score: f64,
+}
+
+/// A chunk with its score, on its way into a ranking.
+#[derive(Clone, Copy, Debug)]
+struct Scored {
+    ord: Ord,
+    number: u32,
+    score: f64,
+}
+
+/// The best chunks, and what each query term is worth to this caller.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ranking {
+    /// Best first.
+    pub chunks: Vec<RankedChunk>,
+    /// Weight times inverse document frequency, one a term of the query, for snippets.
+    pub term_values: Vec<f64>,
+}
+
+impl Ranking {
+    fn new(chunks: Vec<Scored>, selection: &Selection, term_values: Vec<f64>) -> Self {
+        let named = chunks.into_iter().filter_map(|chunk| {
+            Some(RankedChunk {
+                document: selection.get(chunk.ord)?.id.clone(),
+                ord: chunk.ord,
+                number: chunk.number,
+                score: chunk.score,
+            })
+        });
+        Self {
+            chunks: named.collect(),
+            term_values,
+        }
+    }
 }
 
 /// A chunk that was found, opened.
@@ -86,33 +151,37 @@ impl Hit {
 ///
 /// An empty list is an answer: it means that nothing permitted matches.
 pub(crate) fn search(
+    engine: &Engine,
     scope: &AccessScope,
     store: &Store,
     query: &Query,
 ) -> Result<Vec<Hit>, SearchError> {
     let weighted = WeightedQuery::parse(&query.text)?;
     let snapshot = store.snapshot();
-    let selection = door::select(scope, &snapshot);
     let limits = Limits {
         top_k: query.top_k.min(MAX_TOP_K),
         per_document: MAX_CHUNKS_PER_DOCUMENT,
     };
-    let admits = |ord: Ord| query.filters.admit(&selection, ord);
-    let ranking = reference::rank(&snapshot, &selection, &weighted, &admits, limits)?;
-    open_hits(scope, store, &selection, &weighted, ranking)
+    let ranking = engine.rank(scope, &snapshot, &weighted, &query.filters, limits)?;
+    open_hits(scope, store, &weighted, ranking)
 }
 
 /// Opens the ranked chunks. A document whose permission went away in between is left out.
 fn open_hits(
     scope: &AccessScope,
     store: &Store,
-    selection: &Selection,
     weighted: &WeightedQuery,
     ranking: Ranking,
 ) -> Result<Vec<Hit>, SearchError> {
     let mut opened = HashMap::new();
     let mut hits = Vec::with_capacity(ranking.chunks.len());
-    for RankedChunk { ord, number, score } in ranking.chunks {
+    for ranked in ranking.chunks {
+        let RankedChunk {
+            ord,
+            number,
+            score,
+            document,
+        } = ranked;
         if let Entry::Vacant(slot) = opened.entry(ord) {
             let content = door::content(scope, store, ord)?;
             let chunks = door::chunks(scope, store, ord)?;
@@ -125,12 +194,12 @@ fn open_hits(
             continue;
         };
         let chunk = chunks.iter().find(|chunk| chunk.number == number);
-        let (Some(chunk), Some(facts)) = (chunk, selection.get(ord)) else {
+        let Some(chunk) = chunk else {
             continue;
         };
         let mut hit = Hit {
             ord,
-            document: facts.id.clone(),
+            document,
             stored: Arc::clone(stored),
             chunk: chunk.clone(),
             score,

@@ -27,7 +27,9 @@ pub use publish::OutboxRow;
 pub(crate) use publish::{DocumentChange, FolderChange, Publication};
 pub use reports::{Counts, HistoryRow, OwnerView, QuarantinedFile};
 pub(crate) use stage::StagedRevision;
-pub use table::{AccessTable, Change, DocumentFacts, LiveDocument, Ord, Selection, Touched};
+pub use table::{
+    AccessTable, Change, DocumentFacts, LiveDocument, Ord, Permitted, Selection, Touched,
+};
 
 /// Why the catalog could not do something.
 #[derive(Debug, Error)]

@@ -273,7 +273,10 @@ impl Store {
     }
 
     /// Puts what a write changed in force for every later request.
-    pub(crate) fn publish(&self, documents: impl IntoIterator<Item = i64>) -> Result<(), StoreError> {
+    pub(crate) fn publish(
+        &self,
+        documents: impl IntoIterator<Item = i64>,
+    ) -> Result<(), StoreError> {
         let changes = self.catalog.changes_of(documents)?;
         let table = Arc::new(self.snapshot().table.with(changes));
         let index = self.index.view();

@@ -51,7 +51,7 @@ impl Tier {
 }
 
 /// A set of collections.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Collections {
     /// Every collection, also those that do not exist yet (`"*"` in the configuration).
     All,

@@ -34,9 +34,14 @@ impl Filters {
         let service = facts.service.as_ref();
         (self.collections.is_empty() || self.collections.contains(&policy.collection))
             && (self.kinds.is_empty() || self.kinds.contains(&facts.kind))
-            && (self.services.is_empty() || service.is_some_and(|s| self.services.iter().any(|wanted| **wanted == **s)))
+            && (self.services.is_empty()
+                || service.is_some_and(|s| self.services.iter().any(|wanted| **wanted == **s)))
             && (self.labels.is_empty() || self.labels.contains(&policy.acl.label))
-            && (self.tags.is_empty() || facts.tags.iter().any(|tag| self.tags.iter().any(|wanted| **wanted == **tag)))
+            && (self.tags.is_empty()
+                || facts
+                    .tags
+                    .iter()
+                    .any(|tag| self.tags.iter().any(|wanted| **wanted == **tag)))
             && self
                 .updated_since
                 .is_none_or(|since| facts.updated >= since)

@@ -18,7 +18,7 @@ use tantivy::{DocId, DocSet, SegmentReader, TERMINATED, Term};
 
 use super::bm25::Statistics;
 use super::query::WeightedQuery;
-use super::{Filters, Limits, RankedChunk, Ranking, SearchError};
+use super::{Filters, Limits, Ranking, Scored, SearchError};
 use crate::door;
 use crate::identity::AccessScope;
 
@@ -73,10 +73,8 @@ pub fn rank(
     for (segment, scores) in segments.iter().zip(scores) {
         candidates.extend(candidates_of(segment, snapshot, query, scores, admits)?);
     }
-    Ok(Ranking {
-        chunks: best(candidates, selection, limits),
-        term_values,
-    })
+    let chunks = best(candidates, selection, limits);
+    Ok(Ranking::new(chunks, selection, term_values))
 }
 
 fn open_segment<'a>(
@@ -121,7 +119,9 @@ fn term_chunks(
     text: &str,
 ) -> Result<TermChunks, SearchError> {
     let term = Term::from_field_text(snapshot.index.fields().text, text);
-    let inverted = segment.reader.inverted_index(snapshot.index.fields().text)?;
+    let inverted = segment
+        .reader
+        .inverted_index(snapshot.index.fields().text)?;
     let Some(mut postings) = inverted
         .read_postings(&term, IndexRecordOption::WithFreqs)
         .map_err(tantivy::TantivyError::from)?
@@ -145,7 +145,7 @@ fn candidates_of(
     query: &WeightedQuery,
     scores: HashMap<DocId, f64>,
     admits: &dyn Fn(Ord) -> bool,
-) -> Result<Vec<RankedChunk>, SearchError> {
+) -> Result<Vec<Scored>, SearchError> {
     let mut scored: Vec<(DocId, f64)> = scores.into_iter().collect();
     scored.retain(|(document, _)| ord_of(&segment.ord, *document).is_some_and(admits));
     scored.sort_unstable_by_key(|(document, _)| *document);
@@ -154,7 +154,7 @@ fn candidates_of(
     }
     let located = scored.into_iter().filter_map(|(document, score)| {
         let number = segment.number.first(document)?;
-        Some(RankedChunk {
+        Some(Scored {
             ord: ord_of(&segment.ord, document)?,
             number: u32::try_from(number).ok()?,
             score,
@@ -170,7 +170,9 @@ fn retain_holders(
     phrase: &[String],
     scored: &mut Vec<(DocId, f64)>,
 ) -> Result<(), SearchError> {
-    let inverted = segment.reader.inverted_index(snapshot.index.fields().text)?;
+    let inverted = segment
+        .reader
+        .inverted_index(snapshot.index.fields().text)?;
     let mut lists = Vec::with_capacity(phrase.len());
     for text in phrase {
         let term = Term::from_field_text(snapshot.index.fields().text, text);
@@ -205,12 +207,8 @@ fn retain_holders(
 }
 
 /// Best first; at most so many of one document.
-fn best(
-    mut candidates: Vec<RankedChunk>,
-    selection: &Selection,
-    limits: Limits,
-) -> Vec<RankedChunk> {
-    let id = |chunk: &RankedChunk| selection.get(chunk.ord).map(|facts| &facts.id);
+fn best(mut candidates: Vec<Scored>, selection: &Selection, limits: Limits) -> Vec<Scored> {
+    let id = |chunk: &Scored| selection.get(chunk.ord).map(|facts| &facts.id);
     candidates.sort_by(|a, b| {
         let by_score = b.score.total_cmp(&a.score);
         let by_key = || id(a).cmp(&id(b)).then(a.number.cmp(&b.number));

@@ -245,19 +245,22 @@ impl AccessTable {
     /// `None` if the log does not reach back.
     pub fn reselect(
         self: &Arc<Self>,
-        earlier: &Selection,
+        earlier: &Permitted,
         permits: impl Fn(&PolicyClass) -> bool,
     ) -> Option<(Selection, Touched)> {
-        let touched = self.touched_since(earlier.table.version)?;
-        let mut permitted = earlier.permitted.to_vec();
+        let touched = self.touched_since(earlier.version)?;
+        let mut permitted = earlier.classes.to_vec();
         permitted.resize(self.classes.all().len(), false);
         for &class in &touched.classes {
             if let Some(slot) = permitted.get_mut(class as usize) {
-                *slot = self.classes.policy(class).is_some_and(|class| permits(class));
+                *slot = self
+                    .classes
+                    .policy(class)
+                    .is_some_and(|class| permits(class));
             }
         }
-        let permitted = if permitted[..] == earlier.permitted[..] {
-            Arc::clone(&earlier.permitted)
+        let permitted = if permitted[..] == earlier.classes[..] {
+            Arc::clone(&earlier.classes)
         } else {
             permitted.into()
         };
@@ -311,13 +314,25 @@ impl Selection {
         live.filter_map(|ord| self.get(ord).map(|facts| (ord, facts)))
     }
 
-    /// The table that the selection is of.
-    pub const fn table(&self) -> &Arc<AccessTable> {
-        &self.table
+    /// What is permitted, to be remembered without the table itself.
+    pub fn permitted(&self) -> Permitted {
+        Permitted {
+            version: self.table.version,
+            classes: Arc::clone(&self.permitted),
+        }
     }
+}
 
-    /// Whether two selections permit the same policies, by number.
-    pub fn permits_alike(&self, other: &Self) -> bool {
-        self.permitted == other.permitted
+/// What a selection permits, apart from its table.
+#[derive(Clone, Debug)]
+pub struct Permitted {
+    version: u64,
+    classes: Arc<[bool]>,
+}
+
+impl Permitted {
+    /// The version of the table that it is of.
+    pub const fn version(&self) -> u64 {
+        self.version
     }
 }

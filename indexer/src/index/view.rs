@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tantivy::index::SegmentId;
 use tantivy::{DocId, Searcher, SegmentReader};
@@ -32,6 +33,8 @@ pub struct Segment {
 /// What one commit holds.
 #[derive(Clone)]
 pub struct IndexView {
+    /// Tells views of one process apart.
+    version: u64,
     searcher: Searcher,
     fields: Fields,
     segments: Vec<Segment>,
@@ -80,11 +83,18 @@ impl IndexView {
         if let SidecarFolder::Write(folder) = folder {
             remove_strays(folder, &segments);
         }
+        static VERSIONS: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
+            version: VERSIONS.fetch_add(1, Ordering::Relaxed),
             searcher,
             fields,
             segments,
         })
+    }
+
+    /// Tells this view from every other one of the process.
+    pub const fn version(&self) -> u64 {
+        self.version
     }
 
     /// Tantivy's view of the same commit.
@@ -143,8 +153,8 @@ fn sidecar(
     }
     let made = sidecar::build(reader, fields.text)?;
     if let SidecarFolder::Write(folder) = folder {
-        let written = std::fs::create_dir_all(folder)
-            .and_then(|()| sidecar::write(&path, &identity, &made));
+        let written =
+            std::fs::create_dir_all(folder).and_then(|()| sidecar::write(&path, &identity, &made));
         if let Err(error) = written {
             // It is in memory; the next opening makes it again.
             tracing::warn!(%error, "a sidecar of the index could not be written");
