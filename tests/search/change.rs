@@ -1,0 +1,1 @@
+//! Searches while documents and permissions change.
