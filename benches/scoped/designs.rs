@@ -56,3 +56,12 @@ pub(crate) fn top(corpus: &Corpus, query: &dyn Query) -> (Vec<(Score, DocAddress
     let found = corpus.searcher.search(query, &collector).unwrap();
     (found, start.elapsed())
 }
+
+/// A filter that permits everything changes no score. Only scores are compared, and not their last
+/// digits: tantivy adds up in an order that depends on how it searches.
+pub(crate) fn assert_alike(one: &[(Score, DocAddress)], other: &[(Score, DocAddress)]) {
+    assert_eq!(one.len(), other.len());
+    for ((one, _), (other, _)) in one.iter().zip(other) {
+        assert!((one - other).abs() <= one * 1e-5, "{one} is not {other}");
+    }
+}

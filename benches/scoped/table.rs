@@ -16,6 +16,9 @@ const FRACTIONS: [f64; 5] = [0.001, 0.01, 0.1, 0.5, 1.0];
 /// Callers of each fraction, who take turns.
 const CALLERS: usize = 2;
 
+/// One query in so many is also checked.
+const CHECKED: usize = 20;
+
 /// The latencies of one design, in the order of the queries.
 struct Row {
     name: &'static str,
@@ -63,13 +66,18 @@ fn measure(corpus: &Corpus, queries: &[WeightedQuery], callers: &[Vec<u64>]) -> 
         name,
         took: Vec::new(),
     });
-    for (query, caller) in queries.iter().zip(callers.iter().cycle()) {
+    for (number, (query, caller)) in queries.iter().zip(callers.iter().cycle()).enumerate() {
         let unfiltered = designs::unfiltered(corpus, query);
         let filtered = designs::filtered(corpus, query, caller);
+        let mut answers = Vec::new();
         for (row, query) in rows.iter_mut().zip([unfiltered, filtered]) {
-            let (_, first) = designs::top(corpus, query.as_ref());
+            let (answer, first) = designs::top(corpus, query.as_ref());
             let (_, second) = designs::top(corpus, query.as_ref());
             row.took.push(first.min(second));
+            answers.push(answer);
+        }
+        if number % CHECKED == 0 && caller.len() == corpus.sizes.len() {
+            designs::assert_alike(&answers[0], &answers[1]);
         }
     }
     rows.into()
