@@ -1,0 +1,129 @@
+//! The comparison: every design answers every query, one after the other, per permitted fraction.
+
+use std::time::Duration;
+
+use ambit::search::WeightedQuery;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use crate::Options;
+use crate::index::Corpus;
+use crate::learn::Model;
+use crate::{acls, designs, queries, statistics};
+
+/// Which part of the chunks a caller may read.
+const FRACTIONS: [f64; 5] = [0.001, 0.01, 0.1, 0.5, 1.0];
+/// Callers of each fraction, who take turns.
+const CALLERS: usize = 2;
+
+/// One query in so many is also checked.
+const CHECKED: usize = 20;
+
+/// The latencies of one design, in the order of the queries.
+struct Row {
+    name: &'static str,
+    took: Vec<Duration>,
+}
+
+pub(crate) fn run(options: &Options) {
+    let model = Model::learn(&options.learn);
+    statistics::learned(&model);
+    let corpus = Corpus::build(&model, options);
+    println!(
+        "indexed: {} segments in {:.1} s, {:.1} MB",
+        options.segments,
+        corpus.took.as_secs_f64(),
+        corpus.bytes as f64 / 1e6
+    );
+    let queries = queries::queries(&model, options.seed, options.queries);
+    statistics::generated(&corpus, &queries);
+    warm(&corpus, &queries);
+    println!("every latency of tantivy is the better of two consecutive searches");
+    for fraction in FRACTIONS {
+        let mut random = StdRng::seed_from_u64(options.seed);
+        let callers: Vec<Vec<u64>> = (0..CALLERS)
+            .map(|_| acls::caller(&corpus.sizes, fraction, &mut random))
+            .collect();
+        print_block(
+            fraction,
+            &corpus,
+            &callers,
+            &measure(&corpus, &queries, &callers),
+        );
+    }
+}
+
+/// The first block must not pay for pages that no search has touched yet.
+fn warm(corpus: &Corpus, queries: &[WeightedQuery]) {
+    for query in queries {
+        designs::top(corpus, designs::unfiltered(corpus, query).as_ref());
+    }
+}
+
+fn measure(corpus: &Corpus, queries: &[WeightedQuery], callers: &[Vec<u64>]) -> Vec<Row> {
+    let names = ["tantivy unfiltered", "tantivy + ACL filter"];
+    let mut rows = names.map(|name| Row {
+        name,
+        took: Vec::new(),
+    });
+    for (number, (query, caller)) in queries.iter().zip(callers.iter().cycle()).enumerate() {
+        let unfiltered = designs::unfiltered(corpus, query);
+        let filtered = designs::filtered(corpus, query, caller);
+        let mut answers = Vec::new();
+        for (row, query) in rows.iter_mut().zip([unfiltered, filtered]) {
+            let (answer, first) = designs::top(corpus, query.as_ref());
+            let (_, second) = designs::top(corpus, query.as_ref());
+            row.took.push(first.min(second));
+            answers.push(answer);
+        }
+        if number % CHECKED == 0 && caller.len() == corpus.sizes.len() {
+            designs::assert_alike(&answers[0], &answers[1]);
+        }
+    }
+    rows.into()
+}
+
+fn print_block(fraction: f64, corpus: &Corpus, callers: &[Vec<u64>], rows: &[Row]) {
+    let permitted = callers.iter().map(|caller| {
+        let chunks: u64 = caller.iter().map(|acl| corpus.sizes[*acl as usize]).sum();
+        chunks as f64 * 100.0 / corpus.searcher.num_docs() as f64
+    });
+    let permitted: Vec<String> = permitted.map(|share| format!("{share:.3}")).collect();
+    println!(
+        "\npermitted {} % (callers with {} %)",
+        fraction * 100.0,
+        permitted.join(" and ")
+    );
+    println!(
+        "{:<24} {:>10} {:>10} {:>8} {:>8}",
+        "", "median us", "p99 us", "ratio", "p99"
+    );
+    let quantiles = |row: &Row| {
+        let mut micros: Vec<f64> = row
+            .took
+            .iter()
+            .map(|took| took.as_secs_f64() * 1e6)
+            .collect();
+        micros.sort_by(f64::total_cmp);
+        (percentile(&micros, 0.5), percentile(&micros, 0.99))
+    };
+    let (base, base_tail) = quantiles(&rows[0]);
+    for row in rows {
+        let (median, tail) = quantiles(row);
+        println!(
+            "{:<24} {median:>10.0} {tail:>10.0} {:>8.2} {:>8.2}",
+            row.name,
+            median / base,
+            tail / base_tail
+        );
+    }
+}
+
+/// The value that this part of the sorted values does not exceed.
+pub(crate) fn percentile(sorted: &[f64], part: f64) -> f64 {
+    let rank = (sorted.len() as f64 * part).ceil() as usize;
+    sorted
+        .get(rank.saturating_sub(1))
+        .copied()
+        .unwrap_or_default()
+}
