@@ -9,6 +9,7 @@ mod cache;
 mod engine;
 mod filters;
 mod list;
+mod paged;
 mod phrase;
 mod query;
 pub mod reference;

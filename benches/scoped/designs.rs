@@ -37,7 +37,7 @@ pub(crate) fn unfiltered(corpus: &Corpus, query: &WeightedQuery) -> Box<dyn Quer
 /// The same, and one of the caller's access lists, as one would ordinarily write it.
 pub(crate) fn filtered(corpus: &Corpus, query: &WeightedQuery, caller: &[u64]) -> Box<dyn Query> {
     let lists = caller.iter();
-    let lists = lists.map(|acl| Term::from_field_u64(corpus.fields.acl, *acl));
+    let lists = lists.map(|acl| Term::from_field_u64(corpus.acl, *acl));
     let filter = ConstScoreQuery::new(Box::new(TermSetQuery::new(lists)), 0.0);
     Box::new(BooleanQuery::new(vec![
         (Occur::Must, unfiltered(corpus, query)),

@@ -3,8 +3,9 @@
 //! `cargo bench --bench scoped -- --table` generates chunks from the sentences of the fixtures,
 //! indexes them once, and asks the same queries of tantivy without a filter, of tantivy with an
 //! ordinary ACL filter, and of Ambit, for callers who may read from a thousandth to all of it.
-//! Options: `--chunks N`, `--segments N`, `--queries N`, `--seed N`, and `--learn DIR` for the
-//! sentences of another folder of Markdown.
+//! Options: `--chunks N`, `--segments N`, `--queries N`, `--seed N`, `--learn DIR` for the
+//! sentences of another folder of Markdown, and `--index DIR` to keep the index there and to use
+//! it again.
 
 #![expect(
     clippy::unwrap_used,
@@ -15,6 +16,7 @@
 )]
 
 mod acls;
+mod ambit_side;
 mod designs;
 mod index;
 mod learn;
@@ -33,6 +35,7 @@ struct Options {
     segments: u32,
     queries: usize,
     seed: u64,
+    index: Option<PathBuf>,
 }
 
 fn main() {
@@ -53,6 +56,7 @@ fn options() -> Options {
         segments: 1,
         queries: 200,
         seed: 1,
+        index: None,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -64,6 +68,7 @@ fn options() -> Options {
             "--segments" => options.segments = value().parse().unwrap(),
             "--queries" => options.queries = value().parse().unwrap(),
             "--seed" => options.seed = value().parse().unwrap(),
+            "--index" => options.index = Some(value().into()),
             // Cargo passes options of its own.
             _ => {}
         }

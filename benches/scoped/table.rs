@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use ambit::search::WeightedQuery;
+use ambit::identity::Caller;
+use ambit::search::{DEFAULT_VIEW_BYTES, WeightedQuery};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use crate::Options;
+use crate::ambit_side::{self, Side};
 use crate::index::Corpus;
 use crate::learn::Model;
 use crate::{acls, designs, queries, statistics};
@@ -18,6 +20,8 @@ const CALLERS: usize = 2;
 
 /// One query in so many is also checked.
 const CHECKED: usize = 20;
+/// How often the cost of a miss is measured.
+const MISSES: usize = 9;
 
 /// The latencies of one design, in the order of the queries.
 struct Row {
@@ -38,7 +42,8 @@ pub(crate) fn run(options: &Options) {
     let queries = queries::queries(&model, options.seed, options.queries);
     statistics::generated(&corpus, &queries);
     warm(&corpus, &queries);
-    println!("every latency of tantivy is the better of two consecutive searches");
+    let side = Side::new(&corpus);
+    println!("every latency is the better of two consecutive searches, but for a scope's first");
     for fraction in FRACTIONS {
         let mut random = StdRng::seed_from_u64(options.seed);
         let callers: Vec<Vec<u64>> = (0..CALLERS)
@@ -48,9 +53,11 @@ pub(crate) fn run(options: &Options) {
             fraction,
             &corpus,
             &callers,
-            &measure(&corpus, &queries, &callers),
+            &measure(&corpus, &side, &queries, &callers),
         );
+        print_miss(&side, &callers);
     }
+    print_costs(&corpus, &side);
 }
 
 /// The first block must not pay for pages that no search has touched yet.
@@ -60,15 +67,30 @@ fn warm(corpus: &Corpus, queries: &[WeightedQuery]) {
     }
 }
 
-fn measure(corpus: &Corpus, queries: &[WeightedQuery], callers: &[Vec<u64>]) -> Vec<Row> {
-    let names = ["tantivy unfiltered", "tantivy + ACL filter"];
+fn measure(
+    corpus: &Corpus,
+    side: &Side,
+    queries: &[WeightedQuery],
+    callers: &[Vec<u64>],
+) -> Vec<Row> {
+    let names = [
+        "tantivy unfiltered",
+        "tantivy + ACL filter",
+        "ambit",
+        "ambit, asked again",
+    ];
     let mut rows = names.map(|name| Row {
         name,
         took: Vec::new(),
     });
-    for (number, (query, caller)) in queries.iter().zip(callers.iter().cycle()).enumerate() {
+    let people: Vec<Caller> = callers
+        .iter()
+        .map(|lists| ambit_side::caller(lists))
+        .collect();
+    let turns = callers.iter().zip(&people).cycle();
+    for (number, (query, (lists, person))) in queries.iter().zip(turns).enumerate() {
         let unfiltered = designs::unfiltered(corpus, query);
-        let filtered = designs::filtered(corpus, query, caller);
+        let filtered = designs::filtered(corpus, query, lists);
         let mut answers = Vec::new();
         for (row, query) in rows.iter_mut().zip([unfiltered, filtered]) {
             let (answer, first) = designs::top(corpus, query.as_ref());
@@ -76,11 +98,49 @@ fn measure(corpus: &Corpus, queries: &[WeightedQuery], callers: &[Vec<u64>]) -> 
             row.took.push(first.min(second));
             answers.push(answer);
         }
-        if number % CHECKED == 0 && caller.len() == corpus.sizes.len() {
-            designs::assert_alike(&answers[0], &answers[1]);
+        rows[2].took.push(side.first(person, query));
+        let (ranking, first) = side.again(person, query);
+        let (_, second) = side.again(person, query);
+        rows[3].took.push(first.min(second));
+        if number % CHECKED == 0 {
+            side.check(person, query, &ranking);
+            if lists.len() == corpus.sizes.len() {
+                designs::assert_alike(&answers[0], &answers[1]);
+            }
         }
     }
     rows.into()
+}
+
+fn print_miss(side: &Side, callers: &[Vec<u64>]) {
+    let mut micros: Vec<f64> = Vec::new();
+    for lists in callers {
+        let person = ambit_side::caller(lists);
+        let misses = (0..MISSES).map(|_| side.miss(&person).as_secs_f64() * 1e6);
+        micros.extend(misses);
+    }
+    micros.sort_by(f64::total_cmp);
+    println!(
+        "a scope's first search of all, beyond the search itself: {:.0} us",
+        percentile(&micros, 0.5)
+    );
+}
+
+fn print_costs(corpus: &Corpus, side: &Side) {
+    let (table, index) = side.memory_bytes();
+    println!(
+        "\nmemory beyond the index: sidecars and runs {:.1} MB, access table {:.1} MB, scopes at most {:.1} MB",
+        index as f64 / 1e6,
+        table as f64 / 1e6,
+        DEFAULT_VIEW_BYTES as f64 / 1e6
+    );
+    println!(
+        "opening: sidecars {:.0} ms (made anew {:.0} ms), access table of {} documents {:.0} ms",
+        side.sidecars_read.as_secs_f64() * 1e3,
+        side.sidecars_made.as_secs_f64() * 1e3,
+        corpus.documents,
+        side.table_made.as_secs_f64() * 1e3
+    );
 }
 
 fn print_block(fraction: f64, corpus: &Corpus, callers: &[Vec<u64>], rows: &[Row]) {

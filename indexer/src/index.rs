@@ -26,7 +26,10 @@ use crate::document::Content;
 
 pub use schema::{Fields, schema_builder};
 pub use segment::{Run, Runs};
-pub use sidecar::{FrequentTerm, Peak, Sidecar, UNBOUNDED_COUNT, WINDOW_CHUNKS, WINDOW_WORDS};
+pub use sidecar::{
+    FrequentTerm, PEAKS_FROM, Peak, Sidecar, SidecarTerm, UNBOUNDED_COUNT, WINDOW_CHUNKS,
+    WINDOW_WORDS, WindowPeaks,
+};
 pub use view::{IndexView, Segment, SidecarFolder};
 
 /// Version of everything between a document's text and its terms: hidden-text and secret rules,

@@ -75,11 +75,11 @@ impl Engine {
         };
         let mut bounded = Vec::with_capacity(segments.len());
         for mut segment in segments {
-            segment.read_rest(&shares)?;
+            segment.decide_rest(&shares)?;
             bounded.push(BoundedSegment::new(segment, &scoring));
         }
         let mut top = Top::new(&views.selection, limits);
-        windows::collect(&bounded, &scoring, &mut top);
+        windows::collect(&mut bounded, &scoring, &mut top)?;
         Ok(Ranking::new(top.into_chunks(), &views.selection, values))
     }
 }

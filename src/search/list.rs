@@ -1,4 +1,4 @@
-//! The permitted chunks of an infrequent term, read from its postings.
+//! The permitted chunks of a term, read from its postings at once, where they are few.
 
 use tantivy::DocId;
 use tantivy::fieldnorm::FieldNormReader;
@@ -14,9 +14,9 @@ const BLOCK: usize = 128;
 /// Chunks that hold a term, ascending, in three columns of the same length.
 #[derive(Debug, Default)]
 pub(super) struct List {
-    pub(super) documents: Vec<DocId>,
-    pub(super) counts: Vec<u32>,
-    pub(super) shares: Vec<f32>,
+    documents: Vec<DocId>,
+    counts: Vec<u32>,
+    shares: Vec<f32>,
     /// Where the chunks of each window begin, with the end of the last.
     starts: Vec<u32>,
     /// The highest share in each window.
@@ -160,12 +160,13 @@ impl List {
         start as usize..end as usize
     }
 
-    /// Where a chunk of the segment stands in the columns.
+    /// How often a chunk holds the term; 0 if it is not wanted.
     #[inline]
-    pub(super) fn find(&self, document: DocId) -> Option<usize> {
+    pub(super) fn count(&self, document: DocId) -> u32 {
         let range = self.range((document / WINDOW_CHUNKS) as usize);
-        let start = range.start;
-        let found = self.documents.get(range)?.binary_search(&document).ok()?;
-        Some(start + found)
+        let documents = self.documents.get(range.clone()).unwrap_or_default();
+        let found = documents.binary_search(&document).ok();
+        let count = found.and_then(|found| self.counts.get(range.start + found));
+        count.copied().unwrap_or(0)
     }
 }

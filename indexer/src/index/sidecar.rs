@@ -1,9 +1,9 @@
 //! Sidecars: what a segment's frequent terms look like, in a form that searches can prune with.
 //!
-//! For each frequent term: a bit for every chunk that holds it, how often it does, and for every
-//! window of chunks the pairs of length and count that can give the highest score. A pair is kept
-//! unless another one is at least as short and as frequent, so the bound holds for every average
-//! length, and thus for every caller. A sidecar depends on its segment alone: neither on callers
+//! For every window of chunks, the pairs of length and count that can give the highest score: a
+//! pair is kept unless another one is at least as short and as frequent, so the bound holds for
+//! every average length, and thus for every caller. For the most frequent terms also a bit for
+//! every chunk that holds it, and how often it does. A sidecar depends on its segment alone: neither on callers
 //! nor on policies nor on deletions. It is derived: one that is missing or damaged is made again.
 
 mod build;
@@ -11,7 +11,8 @@ mod file;
 
 use tantivy::DocId;
 
-pub(super) use build::{MIN_CHUNKS, build};
+pub use build::PEAKS_FROM;
+pub(super) use build::build;
 pub(super) use file::{Identity, read, write};
 
 /// Chunks in a window, for bounds and for scoring.
@@ -25,12 +26,31 @@ const LARGE: u8 = 15;
 /// What stands for a count that does not fit a bound's byte: no limit.
 pub const UNBOUNDED_COUNT: u8 = u8::MAX;
 
-/// The frequent terms of one segment.
+/// What is known of the more frequent terms of one segment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Sidecar {
-    /// Where the postings of each term begin, ascending, with its position in `terms`.
+    /// Where the postings of each term begin, ascending, with its position in `peaks`.
     keys: Vec<(u64, u32)>,
-    terms: Vec<FrequentTerm>,
+    peaks: Vec<WindowPeaks>,
+    /// Of the first so many terms of `peaks`.
+    frequent: Vec<FrequentTerm>,
+}
+
+/// What a sidecar has of a term.
+#[derive(Clone, Copy, Debug)]
+pub struct SidecarTerm<'a> {
+    /// The best of each window.
+    pub peaks: &'a WindowPeaks,
+    /// Every chunk, if the term is among the most frequent ones.
+    pub frequent: Option<&'a FrequentTerm>,
+}
+
+/// The best chunks of each window, as far as one term goes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct WindowPeaks {
+    /// Where each window's peaks begin, with the end of the last.
+    starts: Vec<u32>,
+    peaks: Vec<Peak>,
 }
 
 /// A length and a count that may occur together in a window: one of its best.
@@ -42,7 +62,7 @@ pub struct Peak {
     pub count: u8,
 }
 
-/// One frequent term of a segment.
+/// One of the most frequent terms of a segment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct FrequentTerm {
     /// A bit for every chunk.
@@ -53,35 +73,28 @@ pub struct FrequentTerm {
     counts: Vec<u8>,
     /// Rank and count of the chunks that hold it more often.
     large: Vec<(u32, u32)>,
-    /// Where each window's peaks begin, with the end of the last.
-    peak_starts: Vec<u32>,
-    peaks: Vec<Peak>,
 }
 
 impl Sidecar {
-    /// The term whose postings begin there, if it is a frequent one.
-    pub fn term(&self, postings_start: u64) -> Option<&FrequentTerm> {
+    /// The term whose postings begin there, if it is frequent enough.
+    pub fn term(&self, postings_start: u64) -> Option<SidecarTerm<'_>> {
         let found = self
             .keys
             .binary_search_by_key(&postings_start, |key| key.0)
             .ok()?;
-        self.terms.get(self.keys.get(found)?.1 as usize)
-    }
-
-    /// How many terms it covers.
-    pub const fn len(&self) -> usize {
-        self.terms.len()
-    }
-
-    /// Whether it covers none: the segment is small.
-    pub const fn is_empty(&self) -> bool {
-        self.terms.is_empty()
+        let position = self.keys.get(found)?.1 as usize;
+        Some(SidecarTerm {
+            peaks: self.peaks.get(position)?,
+            frequent: self.frequent.get(position),
+        })
     }
 
     /// Bytes held.
     pub fn memory_bytes(&self) -> usize {
-        let terms: usize = self.terms.iter().map(FrequentTerm::memory_bytes).sum();
-        terms + self.keys.len() * size_of::<(u64, u32)>()
+        let frequent = self.frequent.iter().map(FrequentTerm::memory_bytes);
+        let peaks = self.peaks.iter().map(WindowPeaks::memory_bytes);
+        let keys = self.keys.len() * size_of::<(u64, u32)>();
+        frequent.chain(peaks).sum::<usize>() + keys
     }
 }
 
@@ -124,21 +137,23 @@ impl FrequentTerm {
         self.count_at(self.rank_of_word(index) + (word & (bit - 1)).count_ones())
     }
 
-    /// The best pairs of length and count among the chunks of a window; none if none holds the
-    /// term.
+    fn memory_bytes(&self) -> usize {
+        let counts = self.counts.len() + self.large.len() * 8;
+        size_of::<Self>() + counts + self.ranks.len() * 4 + self.bits.len() * 8
+    }
+}
+
+impl WindowPeaks {
+    /// The best pairs of length and count of a window; none if no chunk of it holds the term.
     #[inline]
-    pub fn peaks(&self, window: usize) -> &[Peak] {
-        let start = self.peak_starts.get(window).copied().unwrap_or(0);
-        let end = self.peak_starts.get(window + 1).copied().unwrap_or(start);
+    pub fn of(&self, window: usize) -> &[Peak] {
+        let start = self.starts.get(window).copied().unwrap_or(0);
+        let end = self.starts.get(window + 1).copied().unwrap_or(start);
         let peaks = self.peaks.get(start as usize..end as usize);
         peaks.unwrap_or_default()
     }
 
     fn memory_bytes(&self) -> usize {
-        let small = self.counts.len() + self.peaks.len() * 2 + self.large.len() * 8;
-        size_of::<Self>()
-            + small
-            + (self.ranks.len() + self.peak_starts.len()) * 4
-            + self.bits.len() * 8
+        size_of::<Self>() + self.starts.len() * 4 + self.peaks.len() * size_of::<Peak>()
     }
 }

@@ -137,7 +137,7 @@ fn sidecar(
     folder: SidecarFolder<'_>,
 ) -> Result<Sidecar, IndexError> {
     let id = reader.segment_id();
-    if reader.max_doc() < sidecar::MIN_CHUNKS {
+    if reader.max_doc() < sidecar::PEAKS_FROM {
         return Ok(Sidecar::default());
     }
     let identity = Identity {

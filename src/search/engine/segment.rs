@@ -1,29 +1,34 @@
 //! One segment in one search: where the query's terms are, and in how many permitted chunks.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use ambit_indexer::index::{Fields, FrequentTerm, Segment};
+use ambit_indexer::index::{Fields, FrequentTerm, Segment, SidecarTerm, WindowPeaks};
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::index::InvertedIndexReader;
-use tantivy::postings::{BlockSegmentPostings, TermInfo};
+use tantivy::postings::TermInfo;
 use tantivy::schema::IndexRecordOption;
-use tantivy::{SegmentReader, TantivyError};
+use tantivy::{DocId, SegmentReader, TantivyError};
 
 use crate::search::bitmap::Bitmap;
 use crate::search::list::{self, List, Wanted};
+use crate::search::paged::{self, Paged};
 use crate::search::query::WeightedQuery;
 use crate::search::shares::Shares;
 use crate::search::view::SegmentChunks;
 use crate::search::{SearchError, phrase};
 
+/// A term in no more permitted chunks than about these is read at once.
+const LIST_CHUNKS: u64 = 4096;
+
 /// One segment with the terms of a query.
 pub(super) struct SegmentSearch<'a> {
     pub(super) segment: &'a Segment,
-    pub(super) norms: FieldNormReader,
+    norms: FieldNormReader,
     permitted: &'a SegmentChunks,
     /// The permitted chunks that may be hits.
     candidates: Cow<'a, Bitmap>,
-    inverted: std::sync::Arc<InvertedIndexReader>,
+    inverted: Arc<InvertedIndexReader>,
     /// Those that the segment has, in the order of the query.
     pub(super) terms: Vec<SegmentTerm<'a>>,
 }
@@ -33,17 +38,33 @@ pub(super) struct SegmentTerm<'a> {
     /// Which term of the query it is.
     pub(super) position: usize,
     info: TermInfo,
+    sidecar: Option<SidecarTerm<'a>>,
     pub(super) source: Source<'a>,
 }
 
 /// Where the chunks of a term are read from.
 pub(super) enum Source<'a> {
     /// The sidecar.
-    Frequent(&'a FrequentTerm),
+    Frequent(&'a FrequentTerm, &'a WindowPeaks),
     /// A list made for this search.
     List(List),
-    /// Nothing was read yet.
+    /// The postings, where they are looked at.
+    Paged(Box<Paged<'a>>),
+    /// Not decided yet.
     Unread,
+}
+
+impl Source<'_> {
+    /// How often a chunk of a window holds the term.
+    #[inline]
+    pub(super) fn count(&mut self, window: usize, document: DocId) -> Result<u32, SearchError> {
+        Ok(match self {
+            Source::Frequent(frequent, _) => frequent.count(document),
+            Source::List(list) => list.count(document),
+            Source::Paged(paged) => paged.count(window, document)?,
+            Source::Unread => 0,
+        })
+    }
 }
 
 impl<'a> SegmentSearch<'a> {
@@ -60,11 +81,16 @@ impl<'a> SegmentSearch<'a> {
         for (position, term) in query.terms.iter().enumerate() {
             let found = inverted.terms().get(term.text.as_bytes());
             if let Some(info) = found.map_err(TantivyError::from)? {
-                let frequent = segment.sidecar.term(info.postings_range.start as u64);
+                let sidecar = segment.sidecar.term(info.postings_range.start as u64);
+                let frequent = sidecar.and_then(|term| Some((term.frequent?, term.peaks)));
                 terms.push(SegmentTerm {
                     position,
                     info,
-                    source: frequent.map_or(Source::Unread, Source::Frequent),
+                    sidecar,
+                    source: match frequent {
+                        Some((frequent, peaks)) => Source::Frequent(frequent, peaks),
+                        None => Source::Unread,
+                    },
                 });
             }
         }
@@ -84,72 +110,79 @@ impl<'a> SegmentSearch<'a> {
         })
     }
 
-    /// The chunks that may be hits.
-    pub(super) fn candidates(&self) -> &Bitmap {
-        &self.candidates
+    /// The chunks that may be hits, their lengths, and the terms.
+    pub(super) fn parts(&mut self) -> (&Bitmap, &FieldNormReader, &mut [SegmentTerm<'a>]) {
+        (&self.candidates, &self.norms, &mut self.terms)
     }
 
-    /// Adds, for each term, in how many permitted chunks of the segment it occurs. What has to be
-    /// read for that is kept.
+    /// Adds, for each term, in how many permitted chunks of the segment it occurs. Lists that have
+    /// to be read for that are kept.
     pub(super) fn count(
         &mut self,
         shares: &Shares,
         frequencies: &mut [u64],
     ) -> Result<(), SearchError> {
-        for index in 0..self.terms.len() {
-            let Some(term) = self.terms.get(index) else {
-                continue;
-            };
-            let start = term.info.postings_range.start as u64;
-            let known = if self.permitted.count == self.segment.chunks {
-                // All chunks are permitted and none is deleted: the index has counted already.
-                Some(term.info.doc_freq)
-            } else {
-                self.permitted.known_frequency(start)
-            };
-            let position = term.position;
-            let frequency = match (known, &term.source) {
-                (Some(known), _) => known,
-                (None, Source::Frequent(frequent)) => {
-                    let frequency = self.permitted.bits.count_common(frequent.bits());
-                    self.permitted.remember_frequency(start, frequency);
-                    frequency
-                }
-                (None, _) => {
-                    let (list, frequency) = self.read(index, shares)?;
-                    if let Some(term) = self.terms.get_mut(index) {
-                        term.source = Source::List(list);
-                    }
-                    self.permitted.remember_frequency(start, frequency);
-                    frequency
-                }
-            };
-            if let Some(slot) = frequencies.get_mut(position) {
+        let mut terms = std::mem::take(&mut self.terms);
+        for term in &mut terms {
+            let frequency = self.frequency(term, shares)?;
+            if let Some(slot) = frequencies.get_mut(term.position) {
                 *slot += u64::from(frequency);
             }
         }
+        self.terms = terms;
         Ok(())
     }
 
-    /// Reads the terms that have not been read.
-    pub(super) fn read_rest(&mut self, shares: &Shares) -> Result<(), SearchError> {
-        for index in 0..self.terms.len() {
-            let unread = self.terms.get(index);
-            if unread.is_some_and(|term| matches!(term.source, Source::Unread)) {
-                let (list, _) = self.read(index, shares)?;
-                if let Some(term) = self.terms.get_mut(index) {
-                    term.source = Source::List(list);
-                }
+    fn frequency(&self, term: &mut SegmentTerm<'a>, shares: &Shares) -> Result<u32, SearchError> {
+        if self.permitted.count == self.segment.chunks {
+            // All chunks are permitted and none is deleted: the index has counted already.
+            return Ok(term.info.doc_freq);
+        }
+        let start = term.info.postings_range.start as u64;
+        if let Some(known) = self.permitted.known_frequency(start) {
+            return Ok(known);
+        }
+        let frequency = match &term.source {
+            Source::Frequent(frequent, _) => self.permitted.bits.count_common(frequent.bits()),
+            _ if self.is_worth_a_list(term) => {
+                let (list, frequency) = self.list(term, shares)?;
+                term.source = Source::List(list);
+                frequency
+            }
+            _ => paged::count(&self.inverted, &term.info, &self.permitted.bits)?,
+        };
+        self.permitted.remember_frequency(start, frequency);
+        Ok(frequency)
+    }
+
+    /// Whether few enough permitted chunks are to be expected.
+    fn is_worth_a_list(&self, term: &SegmentTerm<'_>) -> bool {
+        let permitted = u64::from(self.permitted.count) * u64::from(term.info.doc_freq);
+        let expected = permitted / u64::from(self.segment.chunks.max(1));
+        term.sidecar.is_none() || expected <= LIST_CHUNKS
+    }
+
+    /// Decides how each term is read that is not decided yet.
+    pub(super) fn decide_rest(&mut self, shares: &Shares) -> Result<(), SearchError> {
+        let mut terms = std::mem::take(&mut self.terms);
+        for term in &mut terms {
+            if let Source::Unread = term.source {
+                term.source = match term.sidecar {
+                    Some(sidecar) => {
+                        let inverted = Arc::clone(&self.inverted);
+                        let paged = Paged::new(sidecar.peaks, inverted, term.info.clone());
+                        Source::Paged(Box::new(paged))
+                    }
+                    None => Source::List(self.list(term, shares)?.0),
+                };
             }
         }
+        self.terms = terms;
         Ok(())
     }
 
-    fn read(&self, index: usize, shares: &Shares) -> Result<(List, u32), SearchError> {
-        let Some(term) = self.terms.get(index) else {
-            return Ok((List::default(), 0));
-        };
-        let mut postings = self.postings(term)?;
+    fn list(&self, term: &SegmentTerm<'_>, shares: &Shares) -> Result<(List, u32), SearchError> {
+        let mut postings = paged::open(&self.inverted, &term.info, IndexRecordOption::WithFreqs)?;
         let wanted = Wanted {
             permitted: &self.permitted.bits,
             permitted_count: self.permitted.count,
@@ -158,12 +191,5 @@ impl<'a> SegmentSearch<'a> {
             norms: &self.norms,
         };
         Ok(list::read(&mut postings, &wanted))
-    }
-
-    fn postings(&self, term: &SegmentTerm<'_>) -> Result<BlockSegmentPostings, SearchError> {
-        let inverted = &self.inverted;
-        let postings =
-            inverted.read_block_postings_from_terminfo(&term.info, IndexRecordOption::WithFreqs);
-        Ok(postings.map_err(TantivyError::from)?)
     }
 }

@@ -6,15 +6,16 @@
 //! long as they cannot make a hit by themselves (Turtle and Flood 1995, in the block form of Ding
 //! and Suel 2011); the others name the chunks in question.
 
-use ambit_indexer::index::{Run, WINDOW_CHUNKS, WINDOW_WORDS};
+use ambit_indexer::index::{FrequentTerm, Runs, WINDOW_CHUNKS, WINDOW_WORDS, WindowPeaks};
 use tantivy::DocId;
+use tantivy::fieldnorm::FieldNormReader;
 
 use super::segment::{SegmentSearch, SegmentTerm, Source};
-use crate::search::Scored;
 use crate::search::bitmap::Ones;
 use crate::search::bm25::Statistics;
 use crate::search::shares::{Shares, slack};
 use crate::search::top::Top;
+use crate::search::{Scored, SearchError};
 
 const WINDOW: usize = WINDOW_CHUNKS as usize;
 
@@ -24,6 +25,16 @@ pub(super) struct Scoring<'a> {
     pub(super) shares: &'a Shares,
     /// Weight times inverse document frequency, one a term of the query.
     pub(super) values: &'a [f64],
+}
+
+impl Scoring<'_> {
+    /// What a chunk of each window can gain from a term at most.
+    fn bounds(&self, value: f32, peaks: &WindowPeaks, windows: usize) -> Vec<f32> {
+        let windows = 0..windows;
+        windows
+            .map(|window| value * self.shares.highest(peaks.of(window)))
+            .collect()
+    }
 }
 
 /// A segment with the bounds of its windows.
@@ -75,19 +86,14 @@ impl<'a> BoundedSegment<'a> {
         }
         sums
     }
-
-    fn term(&self, bounded: &BoundedTerm) -> Option<&SegmentTerm<'a>> {
-        self.search.terms.get(bounded.index)
-    }
 }
 
 impl BoundedTerm {
     fn new(index: usize, term: &SegmentTerm<'_>, windows: usize, scoring: &Scoring<'_>) -> Self {
         let value = scoring.values.get(term.position).copied().unwrap_or(0.0) as f32;
         let bounds = match &term.source {
-            Source::Frequent(frequent) => (0..windows)
-                .map(|window| value * scoring.shares.highest(frequent.peaks(window)))
-                .collect(),
+            Source::Frequent(_, peaks) => scoring.bounds(value, peaks, windows),
+            Source::Paged(paged) => scoring.bounds(value, paged.peaks, windows),
             Source::List(list) => list.peaks().iter().map(|peak| value * peak).collect(),
             Source::Unread => vec![0.0; windows],
         };
@@ -99,31 +105,52 @@ impl BoundedTerm {
     }
 }
 
+/// How many windows are taken in the first round; later rounds take more.
+const FIRST_ROUND: usize = 8;
+/// By how much rounds grow.
+const ROUND_GROWTH: usize = 4;
+
 /// Scores whatever can be a hit.
-pub(super) fn collect(segments: &[BoundedSegment<'_>], scoring: &Scoring<'_>, top: &mut Top<'_>) {
+///
+/// The windows with the highest bounds come first, so that the floor rises quickly; in rounds,
+/// because postings are read forwards.
+pub(super) fn collect(
+    segments: &mut [BoundedSegment<'_>],
+    scoring: &Scoring<'_>,
+    top: &mut Top<'_>,
+) -> Result<(), SearchError> {
     let mut windows = Vec::new();
     for (segment, bounded) in segments.iter().enumerate() {
         let sums = bounded.sums().into_iter().enumerate();
-        windows.extend(
-            sums.filter(|(_, bound)| *bound > 0.0)
-                .map(|(number, bound)| Window {
-                    bound,
-                    segment,
-                    number,
-                }),
-        );
+        let filled = sums.filter(|(_, bound)| *bound > 0.0);
+        windows.extend(filled.map(|(number, bound)| Window {
+            bound,
+            segment,
+            number,
+        }));
     }
     windows.sort_unstable_by(|a, b| b.bound.total_cmp(&a.bound));
     let mut board = Board::new();
-    for window in windows {
-        let Some(segment) = segments.get(window.segment) else {
-            continue;
-        };
-        if window.bound < slack(top.floor(), segment.order.len()) {
+    let (mut rest, mut size) = (&mut windows[..], FIRST_ROUND);
+    while !rest.is_empty() {
+        let (round, later) = rest.split_at_mut(size.min(rest.len()));
+        let floor = |terms| slack(top.floor(), terms);
+        let first = round.first();
+        let done = first.is_none_or(|window| window.bound < floor(scoring.values.len()));
+        if done {
             break;
         }
-        board.collect(segment, window.number, scoring, top);
+        round.sort_unstable_by_key(|window| (window.segment, window.number));
+        for window in round {
+            if let Some(segment) = segments.get_mut(window.segment)
+                && window.bound >= slack(top.floor(), scoring.values.len())
+            {
+                board.collect(segment, window.number, scoring, top)?;
+            }
+        }
+        (rest, size) = (later, size * ROUND_GROWTH);
     }
+    Ok(())
 }
 
 /// The scores of one window as they add up.
@@ -142,89 +169,108 @@ impl Board {
 
     fn collect(
         &mut self,
-        segment: &BoundedSegment<'_>,
+        segment: &mut BoundedSegment<'_>,
         window: usize,
         scoring: &Scoring<'_>,
         top: &mut Top<'_>,
-    ) {
-        let words = window * WINDOW_WORDS;
-        let bits = segment.search.candidates().words();
-        let bits = bits.get(words..).unwrap_or_default();
-        let bits = bits.get(..WINDOW_WORDS).unwrap_or(bits);
-        if bits.iter().all(|word| *word == 0) {
-            return;
+    ) -> Result<(), SearchError> {
+        let BoundedSegment { search, order } = segment;
+        let runs = &*search.segment.runs;
+        let (candidates, norms, terms) = search.parts();
+        let words = candidates.words().get(window * WINDOW_WORDS..);
+        let words = words.unwrap_or_default();
+        let words = words.get(..WINDOW_WORDS).unwrap_or(words);
+        if words.iter().all(|word| *word == 0) {
+            return Ok(());
         }
-        let (aside, rest) = set_aside(segment, window, slack(top.floor(), segment.order.len()));
-        let Some((aside, naming)) = segment.order.split_at_checked(aside) else {
-            return;
-        };
+        let floor = slack(top.floor(), scoring.values.len());
+        let (aside, rest) = set_aside(order, window, floor);
+        let (aside, naming) = order.split_at_checked(aside).unwrap_or_default();
+        let candidates = Candidates { words, norms };
         for bounded in naming {
-            self.add(segment, bounded, window, bits, scoring);
-        }
-        let base = window as u32 * WINDOW_CHUNKS;
-        for index in 0..WINDOW_WORDS {
-            let Some(touched) = self.touched.get_mut(index) else {
-                continue;
-            };
-            let touched = std::mem::take(touched);
-            for bit in Ones(touched) {
-                let place = index as u32 * u64::BITS + bit;
-                let score = self.scores.get_mut(place as usize);
-                let score = score.map_or(0.0, std::mem::take);
-                let floor = slack(top.floor(), segment.order.len());
-                if score + rest >= floor {
-                    let candidate = Candidate {
-                        segment,
-                        window,
-                        document: base + place,
-                    };
-                    candidate.settle(aside, (score, rest), scoring, top);
-                }
+            if let Some(term) = terms.get_mut(bounded.index) {
+                self.add(bounded, &mut term.source, window, &candidates, scoring)?;
             }
         }
+        let mut settling = Settling {
+            window,
+            aside,
+            rest,
+            norms,
+            terms,
+            runs,
+            scoring,
+        };
+        for (touched, first) in self.touched.iter_mut().zip((0..).step_by(64)) {
+            for bit in Ones(std::mem::take(touched)) {
+                let place = first + bit;
+                let score = self.scores.get_mut(place as usize);
+                let score = score.map_or(0.0, std::mem::take);
+                let document = window as u32 * WINDOW_CHUNKS + place;
+                settling.settle(document, score, top)?;
+            }
+        }
+        Ok(())
     }
 
-    /// Adds what the chunks of a window gain from a term.
+    /// Adds what the candidates of a window gain from a term.
     fn add(
         &mut self,
-        segment: &BoundedSegment<'_>,
         bounded: &BoundedTerm,
+        source: &mut Source<'_>,
         window: usize,
-        candidates: &[u64],
+        candidates: &Candidates<'_>,
         scoring: &Scoring<'_>,
-    ) {
-        let bound = bounded.bounds.get(window).copied().unwrap_or(0.0);
-        let Some(term) = segment.term(bounded).filter(|_| bound > 0.0) else {
-            return;
-        };
-        match &term.source {
+    ) -> Result<(), SearchError> {
+        if bounded.bounds.get(window).is_none_or(|bound| *bound == 0.0) {
+            return Ok(());
+        }
+        match source {
             Source::List(list) => {
                 let (documents, shares) = list.window(window);
                 for (document, share) in documents.iter().zip(shares) {
                     self.gain(*document, bounded.value * share);
                 }
             }
-            Source::Frequent(frequent) => {
-                let first = window * WINDOW_WORDS;
-                let bits = frequent.bits().get(first..).unwrap_or_default();
-                let mut rank = frequent.rank_of_word(first);
-                for ((word, candidates), base) in bits
-                    .iter()
-                    .zip(candidates)
-                    .zip((window as u32 * WINDOW_CHUNKS..).step_by(u64::BITS as usize))
-                {
-                    for bit in Ones(word & candidates) {
-                        let before = (word & ((1 << bit) - 1)).count_ones();
-                        let count = frequent.count_at(rank + before);
-                        let document = base + bit;
-                        let norm = segment.search.norms.fieldnorm_id(document);
+            Source::Paged(paged) => {
+                let (documents, counts) = paged.window(window)?;
+                for (&document, &count) in documents.iter().zip(counts) {
+                    if candidates.hold(document) {
+                        let norm = candidates.norms.fieldnorm_id(document);
                         let share = scoring.shares.share(count, norm);
                         self.gain(document, bounded.value * share);
                     }
-                    rank += word.count_ones();
                 }
             }
+            Source::Frequent(frequent, _) => {
+                self.add_frequent(bounded, frequent, window, candidates, scoring);
+            }
             Source::Unread => {}
+        }
+        Ok(())
+    }
+
+    fn add_frequent(
+        &mut self,
+        bounded: &BoundedTerm,
+        frequent: &FrequentTerm,
+        window: usize,
+        candidates: &Candidates<'_>,
+        scoring: &Scoring<'_>,
+    ) {
+        let first = window * WINDOW_WORDS;
+        let bits = frequent.bits().get(first..).unwrap_or_default();
+        let mut rank = frequent.rank_of_word(first);
+        let bases = (window as u32 * WINDOW_CHUNKS..).step_by(u64::BITS as usize);
+        for ((word, candidate), base) in bits.iter().zip(candidates.words).zip(bases) {
+            for bit in Ones(word & candidate) {
+                let before = (word & ((1 << bit) - 1)).count_ones();
+                let count = frequent.count_at(rank + before);
+                let norm = candidates.norms.fieldnorm_id(base + bit);
+                let share = scoring.shares.share(count, norm);
+                self.gain(base + bit, bounded.value * share);
+            }
+            rank += word.count_ones();
         }
     }
 
@@ -240,11 +286,26 @@ impl Board {
     }
 }
 
+/// The chunks of a window that may be hits.
+struct Candidates<'a> {
+    words: &'a [u64],
+    norms: &'a FieldNormReader,
+}
+
+impl Candidates<'_> {
+    #[inline]
+    fn hold(&self, document: DocId) -> bool {
+        let place = document % WINDOW_CHUNKS;
+        let word = self.words.get((place / u64::BITS) as usize);
+        word.is_some_and(|word| word >> (place % u64::BITS) & 1 == 1)
+    }
+}
+
 /// How many terms, lowest bounds first, cannot make a hit by themselves in a window, and what
 /// they can add together.
-fn set_aside(segment: &BoundedSegment<'_>, window: usize, floor: f32) -> (usize, f32) {
+fn set_aside(order: &[BoundedTerm], window: usize, floor: f32) -> (usize, f32) {
     let (mut aside, mut sum) = (0, 0.0);
-    for term in &segment.order {
+    for term in order {
         let with = sum + term.bounds.get(window).copied().unwrap_or(0.0);
         if with >= floor {
             break;
@@ -254,86 +315,80 @@ fn set_aside(segment: &BoundedSegment<'_>, window: usize, floor: f32) -> (usize,
     (aside, sum)
 }
 
-/// A chunk that may be a hit.
-struct Candidate<'a, 'b> {
-    segment: &'a BoundedSegment<'b>,
+/// The last look at the chunks of a window that may be hits.
+struct Settling<'a, 'b> {
     window: usize,
-    document: DocId,
+    /// The terms set aside, lowest bounds first, and what they can add together.
+    aside: &'a [BoundedTerm],
+    rest: f32,
+    norms: &'a FieldNormReader,
+    terms: &'a mut [SegmentTerm<'b>],
+    runs: &'a Runs,
+    scoring: &'a Scoring<'a>,
 }
 
-impl Candidate<'_, '_> {
+impl Settling<'_, '_> {
     /// Adds what the terms set aside give, and offers the chunk if it is still good enough.
-    /// `so_far` is what the others gave and what those set aside can add at most.
+    #[inline]
     fn settle(
-        &self,
-        aside: &[BoundedTerm],
-        so_far: (f32, f32),
-        scoring: &Scoring<'_>,
+        &mut self,
+        document: DocId,
+        mut score: f32,
         top: &mut Top<'_>,
-    ) {
-        let (mut score, mut rest) = so_far;
-        let floor = slack(top.floor(), self.segment.order.len());
-        let norm = self.segment.search.norms.fieldnorm_id(self.document);
-        for bounded in aside.iter().rev() {
+    ) -> Result<(), SearchError> {
+        let floor = slack(top.floor(), self.scoring.values.len());
+        let mut rest = self.rest;
+        if score + rest < floor {
+            return Ok(());
+        }
+        let norm = self.norms.fieldnorm_id(document);
+        for bounded in self.aside.iter().rev() {
             if score + rest < floor {
-                return;
+                return Ok(());
             }
-            rest -= bounded.bounds.get(self.window).copied().unwrap_or(0.0);
-            let Some(term) = self.segment.term(bounded) else {
-                continue;
-            };
-            let count = self.count(term);
-            if count > 0 {
-                score += bounded.value * scoring.shares.share(count, norm);
+            let bound = bounded.bounds.get(self.window).copied().unwrap_or(0.0);
+            rest -= bound;
+            let term = self.terms.get_mut(bounded.index);
+            if let Some(term) = term.filter(|_| bound > 0.0) {
+                let count = term.source.count(self.window, document)?;
+                if count > 0 {
+                    score += bounded.value * self.scoring.shares.share(count, norm);
+                }
             }
         }
-        if score < floor {
-            return;
+        if score >= floor {
+            self.offer(document, top)?;
         }
-        let exact = self.score(scoring);
-        if exact < top.floor() {
-            return;
-        }
-        if let Some(run) = self.segment.search.segment.runs.holding(self.document) {
-            let Run {
-                ord,
-                start,
-                first_number,
-                ..
-            } = run;
-            top.offer(Scored {
-                ord,
-                number: first_number + (self.document - start),
-                score: exact,
-            });
-        }
+        Ok(())
     }
 
-    /// How often the chunk holds a term.
-    #[inline]
-    fn count(&self, term: &SegmentTerm<'_>) -> u32 {
-        match &term.source {
-            Source::Frequent(frequent) => frequent.count(self.document),
-            Source::List(list) => {
-                let place = list.find(self.document);
-                let count = place.and_then(|place| list.counts.get(place));
-                count.copied().unwrap_or(0)
-            }
-            Source::Unread => 0,
+    fn offer(&mut self, document: DocId, top: &mut Top<'_>) -> Result<(), SearchError> {
+        let score = self.score(document)?;
+        if score < top.floor() {
+            return Ok(());
         }
+        if let Some(run) = self.runs.holding(document) {
+            top.offer(Scored {
+                ord: run.ord,
+                number: run.first_number + (document - run.start),
+                score,
+            });
+        }
+        Ok(())
     }
 
     /// The score: a sum in the order of the query, as the reference has it.
-    fn score(&self, scoring: &Scoring<'_>) -> f64 {
-        let norm = self.segment.search.norms.fieldnorm(self.document);
+    fn score(&mut self, document: DocId) -> Result<f64, SearchError> {
+        let length = self.norms.fieldnorm(document);
         let mut score = 0.0;
-        for term in &self.segment.search.terms {
-            let count = self.count(term);
+        for term in self.terms.iter_mut() {
+            let count = term.source.count(self.window, document)?;
             if count > 0 {
-                let value = scoring.values.get(term.position).copied().unwrap_or(0.0);
-                score += value * scoring.statistics.saturation(count, norm);
+                let value = self.scoring.values.get(term.position);
+                let value = value.copied().unwrap_or(0.0);
+                score += value * self.scoring.statistics.saturation(count, length);
             }
         }
-        score
+        Ok(score)
     }
 }

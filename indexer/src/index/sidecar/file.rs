@@ -5,10 +5,10 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::{FrequentTerm, Peak, Sidecar};
+use super::{FrequentTerm, Peak, Sidecar, WindowPeaks};
 
 /// First bytes of the file; the digit is the version of the format.
-const MAGIC: &[u8; 8] = b"AMBSIDE1";
+const MAGIC: &[u8; 8] = b"AMBSIDE2";
 const CHECKSUM_BYTES: usize = 4;
 
 /// What a sidecar belongs to.
@@ -30,12 +30,18 @@ pub(in crate::index) fn write(
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(identity.segment.as_bytes());
     put_u32(&mut bytes, identity.chunks);
-    put_length(&mut bytes, sidecar.terms.len());
+    put_length(&mut bytes, sidecar.keys.len());
     for (start, position) in &sidecar.keys {
         bytes.extend_from_slice(&start.to_le_bytes());
         put_u32(&mut bytes, *position);
     }
-    for term in &sidecar.terms {
+    for peaks in &sidecar.peaks {
+        put_numbers(&mut bytes, &peaks.starts);
+        put_length(&mut bytes, peaks.peaks.len());
+        bytes.extend(peaks.peaks.iter().flat_map(|peak| [peak.norm, peak.count]));
+    }
+    put_length(&mut bytes, sidecar.frequent.len());
+    for term in &sidecar.frequent {
         put_term(&mut bytes, term);
     }
     let checksum = crc32fast::hash(&bytes);
@@ -51,8 +57,7 @@ pub(in crate::index) fn write(
 fn put_term(bytes: &mut Vec<u8>, term: &FrequentTerm) {
     put_length(bytes, term.bits.len());
     bytes.extend(term.bits.iter().flat_map(|word| word.to_le_bytes()));
-    put_length(bytes, term.ranks.len());
-    bytes.extend(term.ranks.iter().flat_map(|rank| rank.to_le_bytes()));
+    put_numbers(bytes, &term.ranks);
     put_length(bytes, term.counts.len());
     bytes.extend_from_slice(&term.counts);
     put_length(bytes, term.large.len());
@@ -60,14 +65,11 @@ fn put_term(bytes: &mut Vec<u8>, term: &FrequentTerm) {
         put_u32(bytes, *rank);
         put_u32(bytes, *count);
     }
-    put_length(bytes, term.peak_starts.len());
-    bytes.extend(
-        term.peak_starts
-            .iter()
-            .flat_map(|start| start.to_le_bytes()),
-    );
-    put_length(bytes, term.peaks.len());
-    bytes.extend(term.peaks.iter().flat_map(|peak| [peak.norm, peak.count]));
+}
+
+fn put_numbers(bytes: &mut Vec<u8>, numbers: &[u32]) {
+    put_length(bytes, numbers.len());
+    bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
 }
 
 fn put_u32(bytes: &mut Vec<u8>, value: u32) {
@@ -100,8 +102,22 @@ pub(in crate::index) fn read(path: &Path, identity: &Identity) -> Option<Sidecar
         let start = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
         (start, u32::from_le_bytes([i, j, k, l]))
     })?;
-    let terms = (0..count).map(|_| term(&mut rest)).collect::<Option<_>>()?;
-    rest.0.is_empty().then_some(Sidecar { keys, terms })
+    let peaks = (0..count).map(|_| window_peaks(&mut rest));
+    let peaks = peaks.collect::<Option<_>>()?;
+    let count = rest.number()?;
+    let frequent = (0..count).map(|_| term(&mut rest)).collect::<Option<_>>()?;
+    rest.0.is_empty().then_some(Sidecar {
+        keys,
+        peaks,
+        frequent,
+    })
+}
+
+fn window_peaks(rest: &mut Rest<'_>) -> Option<WindowPeaks> {
+    Some(WindowPeaks {
+        starts: rest.list(u32::from_le_bytes)?,
+        peaks: rest.list(|[norm, count]: [u8; 2]| Peak { norm, count })?,
+    })
 }
 
 fn term(rest: &mut Rest<'_>) -> Option<FrequentTerm> {
@@ -115,8 +131,6 @@ fn term(rest: &mut Rest<'_>) -> Option<FrequentTerm> {
                 u32::from_le_bytes([e, f, g, h]),
             )
         })?,
-        peak_starts: rest.list(u32::from_le_bytes)?,
-        peaks: rest.list(|[norm, count]: [u8; 2]| Peak { norm, count })?,
     })
 }
 
