@@ -5,7 +5,7 @@
 //! ordinary ACL filter, and of Ambit, for callers who may read from a thousandth to all of it.
 //! Options: `--chunks N`, `--segments N`, `--queries N`, `--seed N`, `--learn DIR` for the
 //! sentences of another folder of Markdown, and `--index DIR` to keep the index there and to use
-//! it again.
+//! it again. `--alone FRACTION` asks Ambit and nothing else, again and again, for a profiler.
 
 #![expect(
     clippy::unwrap_used,
@@ -36,6 +36,7 @@ struct Options {
     queries: usize,
     seed: u64,
     index: Option<PathBuf>,
+    alone: Option<f64>,
 }
 
 fn main() {
@@ -57,6 +58,7 @@ fn options() -> Options {
         queries: 200,
         seed: 1,
         index: None,
+        alone: None,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -69,6 +71,7 @@ fn options() -> Options {
             "--queries" => options.queries = value().parse().unwrap(),
             "--seed" => options.seed = value().parse().unwrap(),
             "--index" => options.index = Some(value().into()),
+            "--alone" => options.alone = Some(value().parse().unwrap()),
             // Cargo passes options of its own.
             _ => {}
         }

@@ -20,6 +20,8 @@ const CALLERS: usize = 2;
 
 /// One query in so many is also checked.
 const CHECKED: usize = 20;
+/// How often Ambit alone is asked everything.
+const ALONE: usize = 20;
 /// How often the cost of a miss is measured.
 const MISSES: usize = 9;
 
@@ -41,8 +43,11 @@ pub(crate) fn run(options: &Options) {
     );
     let queries = queries::queries(&model, options.seed, options.queries);
     statistics::generated(&corpus, &queries);
-    warm(&corpus, &queries);
     let side = Side::new(&corpus);
+    if let Some(fraction) = options.alone {
+        return alone(&corpus, &side, &queries, fraction);
+    }
+    warm(&corpus, &queries);
     println!("every latency is the better of two consecutive searches, but for a scope's first");
     for fraction in FRACTIONS {
         let mut random = StdRng::seed_from_u64(options.seed);
@@ -58,6 +63,24 @@ pub(crate) fn run(options: &Options) {
         print_miss(&side, &callers);
     }
     print_costs(&corpus, &side);
+}
+
+/// Ambit's searches only.
+fn alone(corpus: &Corpus, side: &Side, queries: &[WeightedQuery], fraction: f64) {
+    let mut random = StdRng::seed_from_u64(1);
+    let lists = acls::caller(&corpus.sizes, fraction, &mut random);
+    let person = ambit_side::caller(&lists);
+    let mut rows = ["ambit", "ambit, asked again"].map(|name| Row {
+        name,
+        took: Vec::new(),
+    });
+    for _ in 0..ALONE {
+        for query in queries {
+            rows[0].took.push(side.first(&person, query));
+            rows[1].took.push(side.again(&person, query).1);
+        }
+    }
+    print_block(fraction, corpus, &[lists], &rows);
 }
 
 /// The first block must not pay for pages that no search has touched yet.
