@@ -13,6 +13,7 @@ use ambit_indexer::clock::Timestamp;
 use ambit_indexer::label::Label;
 use ambit_indexer::principal::Principal;
 use ambit_indexer::store::Snapshot;
+use foldhash::fast::RandomState;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -52,7 +53,7 @@ pub(super) struct Views {
 
 /// The views of recent callers.
 pub(super) struct ViewCache {
-    views: Cache<Key, Arc<View>, Bytes>,
+    views: Cache<Key, Arc<View>, Bytes, RandomState>,
 }
 
 impl ViewCache {
@@ -63,15 +64,12 @@ impl ViewCache {
             .shards(1)
             .weight_capacity(bytes)
             .estimated_items_capacity(256);
+        let lifecycle = quick_cache::sync::DefaultLifecycle::default();
+        let hasher = RandomState::default();
         let views = match options.build() {
-            Ok(options) => Cache::with_options(
-                options,
-                Bytes,
-                quick_cache::DefaultHashBuilder::default(),
-                quick_cache::sync::DefaultLifecycle::default(),
-            ),
-            // Only when a capacity is missing, and none is.
-            Err(_) => Cache::with_weighter(256, bytes, Bytes),
+            Ok(options) => Cache::with_options(options, Bytes, hasher, lifecycle),
+            // Only where a capacity is missing, and none is.
+            Err(_) => Cache::with(256, bytes, Bytes, hasher, lifecycle),
         };
         Self { views }
     }

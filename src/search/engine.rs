@@ -5,11 +5,13 @@
 //! besides (sidecars, lengths of postings) decides which chunks are looked at and in which order,
 //! never what a chunk scores or where it stands.
 
+mod board;
 mod segment;
 mod windows;
 
 use ambit_indexer::store::Snapshot;
 
+use super::bm25::Statistics;
 use super::cache::ViewCache;
 use super::query::WeightedQuery;
 use super::shares::Shares;
@@ -17,7 +19,7 @@ use super::top::Top;
 use super::{Filters, Limits, Ranking, SearchError};
 use crate::identity::AccessScope;
 use segment::SegmentSearch;
-use windows::{BoundedSegment, Scoring};
+use windows::BoundedSegment;
 
 /// How many bytes of views are kept unless said otherwise.
 pub const DEFAULT_VIEW_BYTES: u64 = 32 * 1024 * 1024;
@@ -82,4 +84,12 @@ impl Engine {
         windows::collect(&mut bounded, &scoring, &mut top)?;
         Ok(Ranking::new(top.into_chunks(), &views.selection, values))
     }
+}
+
+/// What all segments of one search have in common.
+struct Scoring<'a> {
+    statistics: Statistics,
+    shares: &'a Shares,
+    /// Weight times inverse document frequency, one a term of the query.
+    values: &'a [f64],
 }

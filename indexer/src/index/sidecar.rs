@@ -16,7 +16,7 @@ pub(super) use build::build;
 pub(super) use file::{Identity, read, write};
 
 /// Chunks in a window, for bounds and for scoring.
-pub const WINDOW_CHUNKS: u32 = 4096;
+pub const WINDOW_CHUNKS: u32 = 2048;
 /// Machine words of a window's bits.
 pub const WINDOW_WORDS: usize = (WINDOW_CHUNKS / u64::BITS) as usize;
 /// Words between two entries of a term's rank directory.

@@ -7,6 +7,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use crate::clock::Timestamp;
 use crate::guarded::PolicyClass;
 use crate::principal::Principal;
@@ -27,7 +29,7 @@ struct Known {
     /// Every instant at which some entry ends, or ended.
     ends: BTreeSet<Timestamp>,
     /// Every principal that some entry names, or named.
-    named: HashSet<Principal>,
+    named: HashSet<Principal, RandomState>,
 }
 
 impl Classes {
