@@ -22,7 +22,7 @@ use crate::acls::CLASSES;
 use crate::designs::TOP_K;
 use crate::index::Corpus;
 
-const LIMITS: Limits = Limits {
+pub(crate) const LIMITS: Limits = Limits {
     top_k: TOP_K,
     per_document: MAX_CHUNKS_PER_DOCUMENT,
 };

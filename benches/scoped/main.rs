@@ -5,7 +5,8 @@
 //! ordinary ACL filter, and of Ambit, for callers who may read from a thousandth to all of it.
 //! Options: `--chunks N`, `--segments N`, `--queries N`, `--seed N`, `--learn DIR` for the
 //! sentences of another folder of Markdown, and `--index DIR` to keep the index there and to use
-//! it again. `--alone FRACTION` asks Ambit and nothing else, again and again, for a profiler.
+//! it again. `--alone FRACTION` asks Ambit and nothing else, again and again, for a profiler. `--change` searches
+//! a real data directory at rest and while documents and ACLs of it change.
 
 #![expect(
     clippy::unwrap_used,
@@ -17,6 +18,7 @@
 
 mod acls;
 mod ambit_side;
+mod change;
 mod designs;
 mod index;
 mod learn;
@@ -30,6 +32,7 @@ use std::path::{Path, PathBuf};
 
 struct Options {
     table: bool,
+    change: bool,
     learn: PathBuf,
     chunks: u32,
     segments: u32,
@@ -41,7 +44,9 @@ struct Options {
 
 fn main() {
     let options = options();
-    if options.table {
+    if options.change {
+        change::run(&options);
+    } else if options.table {
         table::run(&options);
     } else {
         println!("the comparison takes minutes: cargo bench --bench scoped -- --table");
@@ -52,6 +57,7 @@ fn options() -> Options {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut options = Options {
         table: false,
+        change: false,
         learn: root.join("fixtures/corpus"),
         chunks: 100_000,
         segments: 1,
@@ -65,6 +71,7 @@ fn options() -> Options {
         let mut value = || arguments.next().expect("an option without its value");
         match argument.as_str() {
             "--table" => options.table = true,
+            "--change" => options.change = true,
             "--learn" => options.learn = value().into(),
             "--chunks" => options.chunks = value().parse().unwrap(),
             "--segments" => options.segments = value().parse().unwrap(),
