@@ -13,7 +13,7 @@ use crate::audit::file::LogFile;
 use crate::audit::{AuditError, AuditLog, AuditPaths, Entry, Event, OutboxId};
 use crate::config::{Config, ConfigError};
 use crate::identity::{DevelopmentError, DevelopmentIssuer, Identity, Trust, TrustError};
-use crate::search::{DEFAULT_VIEW_BYTES, Engine};
+use crate::search::Engine;
 
 /// Why the service cannot be put together.
 #[derive(Debug, Error)]
@@ -114,7 +114,7 @@ impl App {
             .unwrap_or_else(|| format!("http://{}", config.listen));
         let app = Self {
             store,
-            engine: Engine::new(DEFAULT_VIEW_BYTES),
+            engine: Engine::new(config.view_bytes),
             identity,
             audit,
             clock,

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::identity::{Agents, AgentsError, Collections, DEVELOPMENT_TENANT, Registration, Tier};
+use crate::search::DEFAULT_VIEW_BYTES;
 
 /// Name under which the development agent is registered.
 pub const DEMO_AGENT: &str = "demo";
@@ -70,6 +71,8 @@ pub struct Config {
     pub limits: RequestLimits,
     /// Where the signed head of the audit log is kept, if not in the data directory.
     pub audit_head: Option<PathBuf>,
+    /// How many bytes the views of callers may take that searches keep.
+    pub view_bytes: u64,
 }
 
 /// What one request, and all together, may take.
@@ -94,6 +97,7 @@ struct RawConfig {
     ingest: RawIngest,
     directory: Option<RawDirectory>,
     audit: RawAudit,
+    search: RawSearch,
     agents: Vec<RawAgent>,
 }
 
@@ -115,6 +119,12 @@ struct RawIngest {
 #[serde(deny_unknown_fields, default)]
 struct RawAudit {
     head: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawSearch {
+    view_bytes: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -181,6 +191,7 @@ impl Config {
             directory: directory(raw.directory)?,
             limits: limits(&raw.limits)?,
             audit_head: raw.audit.head,
+            view_bytes: raw.search.view_bytes.unwrap_or(DEFAULT_VIEW_BYTES),
             labels,
             registrations,
             secrets,

@@ -91,7 +91,14 @@ pub(crate) fn run(options: &Options) {
 }
 
 fn open(data: &Path) -> App {
-    App::open(data, Config::parse("").unwrap(), Access::Write, false, World::real()).unwrap()
+    App::open(
+        data,
+        Config::parse("").unwrap(),
+        Access::Write,
+        false,
+        World::real(),
+    )
+    .unwrap()
 }
 
 fn index(app: &App, collection: &str, folder: &Path) {
