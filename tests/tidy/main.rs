@@ -81,6 +81,16 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
         "the access table is opened by the door",
     ),
     (
+        ".reselect(",
+        &["src/door.rs"],
+        "the access table is opened by the door",
+    ),
+    (
+        "AccessTable::reselect",
+        &["src/door.rs"],
+        "the access table is opened by the door",
+    ),
+    (
         "AccessScope::new(",
         &["src/identity.rs", "src/identity/"],
         "scopes are made in identity",
@@ -92,7 +102,6 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
             "src/search/",
             "indexer/src/index.rs",
             "indexer/src/index/",
-            "indexer/src/store.rs",
         ],
         "the engine is known to search and index only",
     ),
