@@ -9,5 +9,9 @@
 
 mod change;
 mod differential;
+mod edges;
+mod kept;
+mod large;
+mod naive;
 mod traps;
 mod world;
