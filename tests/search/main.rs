@@ -13,5 +13,7 @@ mod edges;
 mod kept;
 mod large;
 mod naive;
+mod phrases;
+mod threads;
 mod traps;
 mod world;
