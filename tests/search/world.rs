@@ -333,8 +333,11 @@ pub(crate) fn paths(ranking: &Ranking) -> Vec<&str> {
     chunks.map(|chunk| chunk.document.path()).collect()
 }
 
+/// Document, revision, chunk and score of each hit; what each term is worth.
+type Bits<'a> = (Vec<(&'a str, u32, u32, u64)>, Vec<u64>);
+
 /// A ranking with its numbers as bits: `0.0` is not `-0.0` here.
-fn bits(ranking: &Ranking) -> (Vec<(&str, u32, u32, u64)>, Vec<u64>) {
+fn bits(ranking: &Ranking) -> Bits<'_> {
     let chunks = ranking.chunks.iter().map(|chunk| {
         let score = chunk.score.to_bits();
         (chunk.document.as_str(), chunk.ord, chunk.number, score)
