@@ -97,6 +97,17 @@ pub(crate) fn live(ord: u32, path: &str, policy: &Arc<PolicyClass>) -> LiveDocum
     }
 }
 
+/// A document in the collection `ops` that one group may read, with its chunks.
+pub(crate) fn page(
+    ord: u32,
+    path: &str,
+    reader: &str,
+    chunks: impl IntoIterator<Item = impl Into<String>>,
+) -> (LiveDocument, Vec<String>) {
+    let chunks = chunks.into_iter().map(Into::into).collect();
+    (live(ord, path, &readable_by(reader)), chunks)
+}
+
 /// Words with weights.
 pub(crate) fn query(terms: &[(&str, f64)]) -> WeightedQuery {
     let terms = terms.iter().map(|(text, weight)| WeightedTerm {
@@ -107,6 +118,21 @@ pub(crate) fn query(terms: &[(&str, f64)]) -> WeightedQuery {
         terms: terms.collect(),
         phrases: Vec::new(),
     }
+}
+
+/// A phrase, with its words as terms.
+pub(crate) fn phrase(words: &[&str]) -> WeightedQuery {
+    let mut terms: Vec<(&str, f64)> = Vec::new();
+    for word in words {
+        if terms.iter().all(|(known, _)| known != word) {
+            terms.push((word, 1.0));
+        }
+    }
+    let mut query = query(&terms);
+    query
+        .phrases
+        .push(words.iter().map(|word| (*word).to_owned()).collect());
+    query
 }
 
 /// The hits that are usually wanted.
@@ -212,6 +238,40 @@ impl World {
         }
     }
 
+    /// Adds documents with their chunks as one segment, and puts them in force.
+    pub(crate) fn segment(
+        &mut self,
+        documents: impl IntoIterator<Item = (LiveDocument, Vec<String>)>,
+    ) {
+        let mut changes = Vec::new();
+        for (live, chunks) in documents {
+            self.add(live.ord, chunks);
+            changes.push(Change {
+                id: live.facts.id.clone(),
+                live: Some(live),
+            });
+        }
+        self.commit();
+        self.publish(changes);
+    }
+
+    /// Takes documents out of force and out of the index.
+    pub(crate) fn remove(&mut self, paths: &[&str]) {
+        let mut changes = Vec::new();
+        for path in paths {
+            let id = DocumentId::new("ops", path).unwrap();
+            self.delete(self.documents[&id].ord);
+            changes.push(Change { id, live: None });
+        }
+        self.commit();
+        self.publish(changes);
+    }
+
+    /// What somebody in these groups finds, at the first instant and without filters.
+    pub(crate) fn find(&self, groups: &[&str], query: &WeightedQuery, limits: Limits) -> Ranking {
+        self.ask(&caller(groups, 0), query, &Filters::default(), limits)
+    }
+
     /// Asks engine and reference, and insists that they agree to the last bit.
     pub(crate) fn ask(
         &self,
@@ -220,21 +280,64 @@ impl World {
         filters: &Filters,
         limits: Limits,
     ) -> Ranking {
-        let (scope, snapshot) = (caller.scope(), self.snapshot());
-        let fast = self.engine.rank(scope, &snapshot, query, filters, limits);
-        let plain = reference::rank(scope, &snapshot, query, filters, limits);
+        let question = Question {
+            caller,
+            query,
+            filters,
+            limits,
+        };
+        question.ask(&self.engine, &self.snapshot())
+    }
+}
+
+/// What somebody wants to know.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) query: &'a WeightedQuery,
+    pub(crate) filters: &'a Filters,
+    pub(crate) limits: Limits,
+}
+
+impl Question<'_> {
+    /// Asks an engine and the reference about a snapshot, and insists that they agree.
+    pub(crate) fn ask(self, engine: &Engine, snapshot: &Snapshot) -> Ranking {
+        let (scope, limits) = (self.caller.scope(), self.limits);
+        let fast = engine.rank(scope, snapshot, self.query, self.filters, limits);
+        let plain = reference::rank(scope, snapshot, self.query, self.filters, limits);
         let (fast, plain) = (fast.unwrap(), plain.unwrap());
         assert_eq!(
             bits(&fast),
             bits(&plain),
-            "{query:?} {filters:?} {limits:?}"
+            "{:?} {:?} {limits:?}",
+            self.query,
+            self.filters
         );
         fast
     }
 }
 
+/// What a caller can tell from a ranking, scores as bits: the same in worlds that differ only in
+/// what the caller may not read.
+pub(crate) fn seen(ranking: &Ranking) -> (Vec<(String, u32, u64)>, Vec<u64>) {
+    let (chunks, values) = bits(ranking);
+    let chunks = chunks
+        .into_iter()
+        .map(|(document, _, number, score)| (document.to_owned(), number, score));
+    (chunks.collect(), values)
+}
+
+/// The paths of a ranking's documents.
+pub(crate) fn paths(ranking: &Ranking) -> Vec<&str> {
+    let chunks = ranking.chunks.iter();
+    chunks.map(|chunk| chunk.document.path()).collect()
+}
+
+/// Document, revision, chunk and score of each hit; what each term is worth.
+type Bits<'a> = (Vec<(&'a str, u32, u32, u64)>, Vec<u64>);
+
 /// A ranking with its numbers as bits: `0.0` is not `-0.0` here.
-fn bits(ranking: &Ranking) -> (Vec<(&str, u32, u32, u64)>, Vec<u64>) {
+fn bits(ranking: &Ranking) -> Bits<'_> {
     let chunks = ranking.chunks.iter().map(|chunk| {
         let score = chunk.score.to_bits();
         (chunk.document.as_str(), chunk.ord, chunk.number, score)

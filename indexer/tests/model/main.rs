@@ -13,4 +13,5 @@ mod naive;
 mod principals;
 mod properties;
 mod scenarios;
+mod table;
 mod worlds;

@@ -14,5 +14,8 @@ mod crashes;
 mod damage;
 mod incremental;
 mod machine;
+mod patched;
+mod runs;
+mod sidecars;
 mod sources;
 mod support;

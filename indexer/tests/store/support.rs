@@ -213,7 +213,8 @@ pub(crate) fn content(store: &Store, ord: Ord) -> (StoredContent, EffectiveAcl) 
 
 /// Every ord that the index holds chunks of.
 pub(crate) fn indexed(store: &Store) -> BTreeSet<Ord> {
-    let searcher = store.snapshot().searcher;
+    let snapshot = store.snapshot();
+    let searcher = snapshot.index.searcher();
     let mut ords = BTreeSet::new();
     for segment in searcher.segment_readers() {
         let column = segment.fast_fields().u64("ord").unwrap();
@@ -251,7 +252,7 @@ pub(crate) fn check(store: &Store) {
     let counts = store.counts().unwrap();
     assert_eq!(counts.documents, live.len() as u64);
     assert_eq!(
-        store.snapshot().searcher.num_docs(),
+        store.snapshot().index.searcher().num_docs(),
         counts.chunks,
         "one index document a chunk"
     );
