@@ -9,9 +9,10 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use ambit::config::DEFAULT_VIEW_BYTES;
 use ambit::identity::{Caller, DEVELOPMENT_TENANT, Identity, LocalCaller};
 use ambit::search::bitmap::Bitmap;
-use ambit::search::{DEFAULT_VIEW_BYTES, Engine, Filters, Limits, WeightedQuery, reference};
+use ambit::search::{Engine, Filters, Limits, WeightedQuery, reference};
 use ambit_indexer::acl::{Access, EffectiveAcl, EffectiveEntry, Entry};
 use ambit_indexer::catalog::{AccessTable, DocumentFacts, LiveDocument};
 use ambit_indexer::clock::Timestamp;

@@ -14,13 +14,15 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::identity::{Agents, AgentsError, Collections, DEVELOPMENT_TENANT, Registration, Tier};
-use crate::search::DEFAULT_VIEW_BYTES;
 
 /// Name under which the development agent is registered.
 pub const DEMO_AGENT: &str = "demo";
 
 /// Most requests that a configuration may let in at once.
 const MAX_CONCURRENT_REQUESTS: usize = 65_536;
+
+/// How many bytes of views searches keep unless the configuration says otherwise.
+pub const DEFAULT_VIEW_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Why a configuration is refused.
 #[derive(Debug, Error)]

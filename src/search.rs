@@ -30,7 +30,7 @@ use thiserror::Error;
 use crate::door::{self, Permit};
 use crate::identity::AccessScope;
 
-pub use engine::{DEFAULT_VIEW_BYTES, Engine};
+pub use engine::Engine;
 pub use filters::Filters;
 pub use query::{MAX_QUERY_BYTES, QueryError, WeightedQuery, WeightedTerm};
 

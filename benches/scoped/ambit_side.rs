@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ambit::config::DEFAULT_VIEW_BYTES;
 use ambit::identity::{Caller, DEVELOPMENT_TENANT, Identity, LocalCaller};
 use ambit::search::{
-    DEFAULT_VIEW_BYTES, Engine, Filters, Limits, MAX_CHUNKS_PER_DOCUMENT, Ranking, WeightedQuery,
-    WeightedTerm, reference,
+    Engine, Filters, Limits, MAX_CHUNKS_PER_DOCUMENT, Ranking, WeightedQuery, WeightedTerm,
+    reference,
 };
 use ambit_indexer::acl::{Access, EffectiveAcl, EffectiveEntry, Entry};
 use ambit_indexer::catalog::{AccessTable, DocumentFacts, LiveDocument};
@@ -70,9 +71,12 @@ impl Side {
 
     /// Searches with an engine that knows the caller's view and nothing else of it.
     pub(crate) fn first(&self, caller: &Caller, query: &WeightedQuery) -> Duration {
-        let engine = Engine::new(DEFAULT_VIEW_BYTES);
-        self.rank(&engine, caller, &nothing());
-        self.rank(&engine, caller, query).1
+        let engines = [(); 2].map(|()| Engine::new(DEFAULT_VIEW_BYTES));
+        let took = engines.each_ref().map(|engine| {
+            self.rank(engine, caller, &nothing());
+            self.rank(engine, caller, query).1
+        });
+        took[0].min(took[1])
     }
 
     /// Searches with an engine that may have been asked the same before.

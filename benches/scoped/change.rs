@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ambit::app::{Access, App, World};
-use ambit::config::Config;
+use ambit::config::{Config, DEFAULT_VIEW_BYTES};
 use ambit::identity::Caller;
-use ambit::search::{DEFAULT_VIEW_BYTES, Engine, Filters, WeightedQuery};
+use ambit::search::{Engine, Filters, WeightedQuery};
 use ambit_indexer::pipeline::RunOptions;
 
 use crate::ambit_side::{self, LIMITS};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use ambit::config::DEFAULT_VIEW_BYTES;
 use ambit::identity::Caller;
-use ambit::search::{DEFAULT_VIEW_BYTES, WeightedQuery};
+use ambit::search::WeightedQuery;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
@@ -48,7 +49,7 @@ pub(crate) fn run(options: &Options) {
         return alone(&corpus, &side, &queries, fraction);
     }
     warm(&corpus, &queries);
-    println!("every latency is the better of two consecutive searches, but for a scope's first");
+    println!("every latency is the better of two; ambit's first searches are with two fresh engines");
     for fraction in FRACTIONS {
         let mut random = StdRng::seed_from_u64(options.seed);
         let callers: Vec<Vec<u64>> = (0..CALLERS)

@@ -261,14 +261,7 @@ impl Store {
 
     /// Puts what the catalog says now in force for every later request.
     pub(crate) fn refresh(&self) -> Result<(), StoreError> {
-        let fresh = Snapshot {
-            table: Arc::new(AccessTable::new(self.catalog.live_documents()?)),
-            index: self.index.view(),
-        };
-        *self
-            .snapshot
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = fresh;
+        self.put_in_force(AccessTable::new(self.catalog.live_documents()?));
         Ok(())
     }
 
@@ -278,13 +271,18 @@ impl Store {
         documents: impl IntoIterator<Item = i64>,
     ) -> Result<(), StoreError> {
         let changes = self.catalog.changes_of(documents)?;
-        let table = Arc::new(self.snapshot().table.with(changes));
-        let index = self.index.view();
-        *self
-            .snapshot
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Snapshot { table, index };
+        self.put_in_force(self.snapshot().table.with(changes));
         Ok(())
+    }
+
+    /// Table and index change together: one version of the table goes with one of the index.
+    fn put_in_force(&self, table: AccessTable) {
+        let fresh = Snapshot {
+            table: Arc::new(table),
+            index: self.index.view(),
+        };
+        let snapshot = self.snapshot.write();
+        *snapshot.unwrap_or_else(PoisonError::into_inner) = fresh;
     }
 
     /// Forgets a run that failed: nothing of it was in force, and nothing is left of it.

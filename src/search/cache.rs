@@ -155,10 +155,10 @@ impl ViewCache {
         (table.period(view.now) == table.period(now)).then_some(view)
     }
 
-    /// Keeps a view, unless there is one of a later table or instant.
+    /// Keeps a view, unless there is one of a later table, index or instant.
     fn keep(&self, key: Key, view: View) -> Arc<View> {
         let view = Arc::new(view);
-        let age = |view: &View| (view.permitted.version(), view.now);
+        let age = |view: &View| (view.permitted.version(), view.index, view.now);
         let newer = self
             .views
             .peek(&key)

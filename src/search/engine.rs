@@ -21,9 +21,6 @@ use crate::identity::AccessScope;
 use segment::SegmentSearch;
 use windows::BoundedSegment;
 
-/// How many bytes of views are kept unless said otherwise.
-pub const DEFAULT_VIEW_BYTES: u64 = 32 * 1024 * 1024;
-
 /// Ranks chunks, and remembers what callers may find.
 pub struct Engine {
     views: ViewCache,

@@ -99,5 +99,6 @@ fn in_a_row(words: &mut [Word], positions: &mut Vec<u32>) -> bool {
         }
         starts = Some(kept);
     }
-    true
+    // A phrase of no words is nowhere.
+    starts.is_some()
 }

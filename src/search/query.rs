@@ -67,7 +67,7 @@ pub enum QueryError {
 pub struct WeightedTerm {
     /// The term as the index has it.
     pub text: String,
-    /// What its BM25 contribution is multiplied by.
+    /// What its BM25 contribution is multiplied by; above 0.
     pub weight: f64,
 }
 

@@ -31,7 +31,7 @@ pub(super) struct View {
     /// When the permissions were looked at.
     pub(super) now: Timestamp,
     /// Version of the snapshot's index.
-    index: u64,
+    pub(super) index: u64,
     parts: Vec<Part>,
     /// Counted over all segments.
     pub(super) statistics: Statistics,
@@ -75,7 +75,9 @@ impl View {
                 let mut parts = view.parts.iter();
                 let part = parts.find(|part| part.chunks.segment == segment.id)?;
                 let few = touched.ords.len() * PATCH_ONE_IN <= segment.runs.len();
-                Some((part, few.then_some(touched)))
+                // Runs come back to life in one case only: in a view of an earlier commit.
+                let later = part.dead.len() <= segment.dead.len();
+                Some((part, (few && later).then_some(touched)))
             });
             let chunks = match known {
                 Some((part, Some(touched))) => patched(part, segment, touched, &admits),

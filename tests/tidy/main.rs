@@ -12,18 +12,17 @@ type Outcome = Result<(), Box<dyn Error>>;
 const MAX_LINES: usize = 400;
 
 /// Layers of `ambit`: a module may use those of its own number and of lower ones. `config` knows
-/// what an agent is (identity); `app` puts a data directory together, and use cases are given it.
+/// what an agent is (identity); `app` puts a data directory and its search engine together, and use
+/// cases are given it.
 /// `lib.rs` only lists modules.
 const AMBIT: &[(u8, &[&str])] = &[
     (20, &["identity"]),
     (25, &["config"]),
-    (30, &["audit", "usage"]),
+    (30, &["audit", "usage", "door", "search"]),
     (35, &["app"]),
     (
         40,
         &[
-            "door",
-            "search",
             "context",
             "answers",
             "release",
