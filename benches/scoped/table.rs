@@ -49,7 +49,9 @@ pub(crate) fn run(options: &Options) {
         return alone(&corpus, &side, &queries, fraction);
     }
     warm(&corpus, &queries);
-    println!("every latency is the better of two; ambit's first searches are with two fresh engines");
+    println!(
+        "every latency is the better of two; ambit's first searches are with two fresh engines"
+    );
     for fraction in FRACTIONS {
         let mut random = StdRng::seed_from_u64(options.seed);
         let callers: Vec<Vec<u64>> = (0..CALLERS)

@@ -59,10 +59,12 @@ impl<'a> Paged<'a> {
     }
 
     fn read(&mut self, window: usize) -> Result<(), SearchError> {
-        let forward = self.postings.take().filter(|_| window > self.window);
-        let mut postings = match forward {
-            Some(postings) => postings,
-            None => open(&self.inverted, &self.info, IndexRecordOption::WithFreqs)?,
+        if self.postings.is_none() || window < self.window {
+            let option = IndexRecordOption::WithFreqs;
+            self.postings = Some(open(&self.inverted, &self.info, option)?);
+        }
+        let Some(postings) = &mut self.postings else {
+            return Ok(());
         };
         self.documents.clear();
         self.counts.clear();
@@ -85,7 +87,6 @@ impl<'a> Paged<'a> {
             place = 0;
         }
         self.window = window;
-        self.postings = Some(postings);
         Ok(())
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Board {
     /// Zero for every chunk that is not touched.
     estimates: Box<[f32; WINDOW]>,
     touched: [u64; WINDOW_WORDS],
+    /// The terms of the window, by ascending bound.
+    terms: Vec<BoundedTerm>,
 }
 
 /// One window of a segment.
@@ -60,45 +62,48 @@ impl Board {
         Self {
             estimates: Box::new([0.0; WINDOW]),
             touched: [0; WINDOW_WORDS],
+            terms: Vec::new(),
         }
     }
 
-    /// Offers the hits of a window. The terms of `aside` cannot make one by themselves.
+    /// Takes the terms of the next window, by ascending bound.
+    pub(super) fn begin(&mut self, terms: impl Iterator<Item = BoundedTerm>) {
+        self.terms.clear();
+        self.terms.extend(terms);
+    }
+
+    /// Offers the hits of the window that was begun.
     pub(super) fn collect(
         &mut self,
         window: &Window<'_>,
-        (aside, naming): (&[BoundedTerm], &[BoundedTerm]),
         terms: &mut [SegmentTerm<'_>],
         top: &mut Top<'_>,
     ) -> Result<(), SearchError> {
+        let floor = slack(top.floor(), window.scoring.values.len());
+        let bounded = std::mem::take(&mut self.terms);
+        let (aside, mut rest) = set_aside(&bounded, floor);
+        let (aside, naming) = bounded.split_at_checked(aside).unwrap_or_default();
         for bounded in naming {
-            if let Some(term) = terms.get_mut(bounded.index)
-                && bounded.bound(window.number) > 0.0
-            {
+            if let Some(term) = terms.get_mut(bounded.index) {
                 self.name(window, bounded.value, &mut term.source)?;
             }
         }
         let named = self.touched;
-        let floor = slack(top.floor(), window.scoring.values.len());
-        let mut rest: f32 = aside.iter().map(|term| term.bound(window.number)).sum();
         for bounded in aside.iter().rev() {
             let left = self.drop_below(floor - rest);
             if left == 0 {
                 break;
             }
-            let bound = bounded.bound(window.number);
-            rest -= bound;
-            if let Some(term) = terms.get_mut(bounded.index)
-                && bound > 0.0
-            {
+            rest -= bounded.bound;
+            if let Some(term) = terms.get_mut(bounded.index) {
                 self.add(window, bounded.value, &mut term.source, left)?;
             }
         }
-        let left = self.drop_below(floor);
-        if left > 0 {
+        if self.drop_below(floor) > 0 {
             self.offer(window, terms, top)?;
         }
         self.clear(&named);
+        self.terms = bounded;
         Ok(())
     }
 
@@ -156,6 +161,7 @@ impl Board {
         let Self {
             estimates,
             touched: words,
+            ..
         } = self;
         match source {
             Source::Frequent(frequent, _) if touched > LOOK_UP_FREQUENT => {
@@ -251,6 +257,19 @@ impl Board {
         }
         self.touched = [0; WINDOW_WORDS];
     }
+}
+
+/// How many terms, lowest bounds first, cannot make a hit by themselves, and what they can add
+/// together.
+fn set_aside(terms: &[BoundedTerm], floor: f32) -> (usize, f32) {
+    let (mut aside, mut sum) = (0, 0.0);
+    for term in terms {
+        if sum + term.bound >= floor {
+            break;
+        }
+        (aside, sum) = (aside + 1, sum + term.bound);
+    }
+    (aside, sum)
 }
 
 /// Whether so few chunks are touched that each is better looked up by itself.

@@ -110,6 +110,11 @@ impl<'a> SegmentSearch<'a> {
         })
     }
 
+    /// The chunks that may be hits.
+    pub(super) fn candidates(&self) -> &Bitmap {
+        &self.candidates
+    }
+
     /// The chunks that may be hits, their lengths, and the terms.
     pub(super) fn parts(&mut self) -> (&Bitmap, &FieldNormReader, &mut [SegmentTerm<'a>]) {
         (&self.candidates, &self.norms, &mut self.terms)

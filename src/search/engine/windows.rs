@@ -17,6 +17,15 @@ use crate::search::top::Top;
 
 impl Scoring<'_> {
     /// What a chunk of each window can gain from a term at most.
+    fn column(&self, value: f32, term: &SegmentTerm<'_>, windows: usize) -> Vec<f32> {
+        match &term.source {
+            Source::Frequent(_, peaks) => self.bounds(value, peaks, windows),
+            Source::Paged(paged) => self.bounds(value, paged.peaks, windows),
+            Source::List(list) => list.peaks().iter().map(|peak| value * peak).collect(),
+            Source::Unread => Vec::new(),
+        }
+    }
+
     fn bounds(&self, value: f32, peaks: &WindowPeaks, windows: usize) -> Vec<f32> {
         let windows = 0..windows;
         windows
@@ -28,18 +37,20 @@ impl Scoring<'_> {
 /// A segment with the bounds of its windows.
 pub(super) struct BoundedSegment<'a> {
     search: SegmentSearch<'a>,
-    /// The segment's terms by ascending bound.
-    order: Vec<BoundedTerm>,
+    /// The segment's terms by ascending bound: which of its terms, and what it is worth.
+    order: Vec<(usize, f32)>,
+    /// What a chunk of each window can gain from each term of `order` at most, by window.
+    bounds: Vec<f32>,
 }
 
-/// A term of a segment with its bounds.
+/// A term that occurs in a window.
 pub(super) struct BoundedTerm {
     /// Which of the segment's terms it is.
     pub(super) index: usize,
     /// Weight times inverse document frequency.
     pub(super) value: f32,
-    /// What a chunk of each window can gain at most.
-    bounds: Vec<f32>,
+    /// What a chunk can gain at most.
+    pub(super) bound: f32,
 }
 
 /// A window that may hold a hit.
@@ -51,18 +62,48 @@ struct Place {
 }
 
 impl<'a> BoundedSegment<'a> {
-    /// Computes the bounds. All terms have to be read.
+    /// Computes the bounds. How each term is read has to be decided.
     pub(super) fn new(search: SegmentSearch<'a>, scoring: &Scoring<'_>) -> Self {
         let windows = search.segment.chunks.div_ceil(WINDOW_CHUNKS) as usize;
-        let mut order: Vec<BoundedTerm> = search
-            .terms
-            .iter()
-            .enumerate()
-            .map(|(index, term)| BoundedTerm::new(index, term, windows, scoring))
+        let terms = search.terms.iter().enumerate();
+        let mut columns: Vec<(usize, f32, Vec<f32>)> = terms
+            .map(|(index, term)| {
+                let value = scoring.values.get(term.position).copied().unwrap_or(0.0) as f32;
+                (index, value, scoring.column(value, term, windows))
+            })
             .collect();
-        let highest = |term: &BoundedTerm| term.bounds.iter().copied().fold(0.0, f32::max);
-        order.sort_by(|a, b| highest(a).total_cmp(&highest(b)));
-        Self { search, order }
+        let highest = |column: &[f32]| column.iter().copied().fold(0.0, f32::max);
+        columns.sort_by(|a, b| highest(&a.2).total_cmp(&highest(&b.2)));
+        let mut bounds = vec![0.0; windows * columns.len()];
+        for (window, row) in bounds.chunks_mut(columns.len().max(1)).enumerate() {
+            for (bound, (_, _, column)) in row.iter_mut().zip(&columns) {
+                *bound = column.get(window).copied().unwrap_or(0.0);
+            }
+        }
+        let order = columns.into_iter();
+        Self {
+            search,
+            order: order.map(|(index, value, _)| (index, value)).collect(),
+            bounds,
+        }
+    }
+
+    /// The sum of the bounds of each window.
+    fn sums(&self) -> impl Iterator<Item = f32> {
+        let rows = self.bounds.chunks(self.order.len().max(1));
+        rows.map(|row| row.iter().sum())
+    }
+
+    /// The terms of a window, by ascending bound in the segment.
+    fn terms_of(&self, window: usize) -> impl Iterator<Item = BoundedTerm> {
+        let row = self.bounds.chunks(self.order.len().max(1)).nth(window);
+        let terms = row.unwrap_or_default().iter().zip(&self.order);
+        let there = terms.filter(|(bound, _)| **bound > 0.0);
+        there.map(|(&bound, &(index, value))| BoundedTerm {
+            index,
+            value,
+            bound,
+        })
     }
 
     /// Offers the hits of a window.
@@ -73,61 +114,24 @@ impl<'a> BoundedSegment<'a> {
         scoring: &Scoring<'_>,
         top: &mut Top<'_>,
     ) -> Result<(), SearchError> {
-        let Self { search, order } = self;
-        let runs = &*search.segment.runs;
-        let (candidates, norms, terms) = search.parts();
-        let candidates = candidates.words().get(number * WINDOW_WORDS..);
-        let candidates = candidates.unwrap_or_default();
-        let candidates = candidates.get(..WINDOW_WORDS).unwrap_or(candidates);
-        if candidates.iter().all(|word| *word == 0) {
+        let first = number * WINDOW_WORDS;
+        let candidates = self.search.candidates().words().get(first..);
+        let some = candidates.unwrap_or_default().iter().take(WINDOW_WORDS);
+        if some.copied().all(|word| word == 0) {
             return Ok(());
         }
-        let floor = slack(top.floor(), scoring.values.len());
-        let aside = set_aside(order, number, floor);
+        board.begin(self.terms_of(number));
+        let runs = &*self.search.segment.runs;
+        let (candidates, norms, terms) = self.search.parts();
+        let candidates = candidates.words().get(first..).unwrap_or_default();
         let window = Window {
             number,
-            candidates,
+            candidates: candidates.get(..WINDOW_WORDS).unwrap_or(candidates),
             norms,
             runs,
             scoring,
         };
-        let split = order.split_at_checked(aside).unwrap_or_default();
-        board.collect(&window, split, terms, top)
-    }
-
-    /// The sum of the bounds of each window.
-    fn sums(&self) -> Vec<f32> {
-        let windows = self.search.segment.chunks.div_ceil(WINDOW_CHUNKS) as usize;
-        let mut sums = vec![0.0; windows];
-        for term in &self.order {
-            for (sum, bound) in sums.iter_mut().zip(&term.bounds) {
-                *sum += bound;
-            }
-        }
-        sums
-    }
-}
-
-impl BoundedTerm {
-    /// What a chunk of a window can gain at most.
-    #[inline]
-    pub(super) fn bound(&self, window: usize) -> f32 {
-        self.bounds.get(window).copied().unwrap_or(0.0)
-    }
-
-    fn new(index: usize, term: &SegmentTerm<'_>, windows: usize, scoring: &Scoring<'_>) -> Self {
-        let value = scoring.values.get(term.position).copied().unwrap_or(0.0) as f32;
-        let bounds = match &term.source {
-            Source::Frequent(_, peaks) => scoring.bounds(value, peaks, windows),
-            Source::Paged(paged) => scoring.bounds(value, paged.peaks, windows),
-            Source::List(list) => list.peaks().iter().map(|peak| value * peak).collect(),
-            Source::Unread => vec![0.0; windows],
-        };
-        Self {
-            index,
-            value,
-            bounds,
-        }
+        board.collect(&window, terms, top)
     }
 }
 
@@ -147,7 +151,7 @@ pub(super) fn collect(
 ) -> Result<(), SearchError> {
     let mut windows = Vec::new();
     for (segment, bounded) in segments.iter().enumerate() {
-        let sums = bounded.sums().into_iter().enumerate();
+        let sums = bounded.sums().enumerate();
         let filled = sums.filter(|(_, bound)| *bound > 0.0);
         windows.extend(filled.map(|(number, bound)| Place {
             bound,
@@ -177,14 +181,4 @@ pub(super) fn collect(
         (rest, size) = (later, size * ROUND_GROWTH);
     }
     Ok(())
-}
-
-/// How many terms, lowest bounds first, cannot make a hit by themselves in a window.
-fn set_aside(order: &[BoundedTerm], window: usize, floor: f32) -> usize {
-    let mut sum = 0.0;
-    let alone = order.iter().take_while(|term| {
-        sum += term.bound(window);
-        sum < floor
-    });
-    alone.count()
 }
