@@ -20,8 +20,8 @@ const WORD_BITS: usize = u64::BITS as usize;
 /// With fewer chunks in question than one in so many of a term's, each is looked up by itself.
 const LOOK_UP_ONE_IN: usize = 8;
 
-/// So many chunks are looked up one by one among a frequent term's.
-const LOOK_UP_FREQUENT: usize = 8;
+/// So few chunks are gone through one by one.
+const FEW: usize = 8;
 
 /// Estimates of the chunks of one window, and which chunks are in question.
 pub(super) struct Board {
@@ -89,17 +89,20 @@ impl Board {
             }
         }
         let named = self.touched;
-        for bounded in aside.iter().rev() {
-            let left = self.drop_below(floor - rest);
-            if left == 0 {
+        let mut left = self.drop_below(floor - rest);
+        for (place, bounded) in aside.iter().enumerate().rev() {
+            if left <= FEW {
+                let aside = aside.get(..=place).unwrap_or_default();
+                self.settle(window, (aside, rest), terms, floor)?;
                 break;
             }
             rest -= bounded.bound;
             if let Some(term) = terms.get_mut(bounded.index) {
                 self.add(window, bounded.value, &mut term.source, left)?;
             }
+            left = self.drop_below(floor - rest);
         }
-        if self.drop_below(floor) > 0 {
+        if left > 0 {
             self.offer(window, terms, top)?;
         }
         self.clear(&named);
@@ -164,40 +167,52 @@ impl Board {
             ..
         } = self;
         match source {
-            Source::Frequent(frequent, _) if touched > LOOK_UP_FREQUENT => {
+            Source::Frequent(frequent, _) => {
                 add_frequent(estimates, window, (value, frequent), words);
             }
-            Source::List(list) if !looks_up(touched, list.window(window.number).0) => {
-                let (documents, shares) = list.window(window.number);
-                for (document, share) in documents.iter().zip(shares) {
-                    if holds(words, *document) {
-                        gain(estimates, *document, value * share);
-                    }
-                }
+            Source::List(list) => {
+                let (held, shares) = list.window(window.number);
+                add_held(words, touched, held, window.start(), |place, document| {
+                    let share = shares.get(place).copied().unwrap_or(0.0);
+                    gain(estimates, document, value * share);
+                });
             }
             Source::Paged(paged) => {
                 let (held, counts) = paged.window(window.number)?;
-                if looks_up(touched, held) {
-                    for document in documents(words, window.start()) {
-                        let found = held.binary_search(&document).ok();
-                        if let Some(count) = found.and_then(|found| counts.get(found)) {
-                            gain(estimates, document, value * window.share(document, *count));
-                        }
-                    }
-                } else {
-                    for (&document, &count) in held.iter().zip(counts) {
-                        if holds(words, document) {
-                            gain(estimates, document, value * window.share(document, count));
-                        }
-                    }
-                }
+                add_held(words, touched, held, window.start(), |place, document| {
+                    let count = counts.get(place).copied().unwrap_or(0);
+                    gain(estimates, document, value * window.share(document, count));
+                });
             }
-            _ => {
-                for document in documents(words, window.start()) {
-                    let count = source.count(window.number, document)?;
-                    if count > 0 {
-                        gain(estimates, document, value * window.share(document, count));
-                    }
+            Source::Unread => {}
+        }
+        Ok(())
+    }
+
+    /// Goes through the terms set aside for each of a few touched chunks, until it is out.
+    fn settle(
+        &mut self,
+        window: &Window<'_>,
+        (aside, rest): (&[BoundedTerm], f32),
+        terms: &mut [SegmentTerm<'_>],
+        floor: f32,
+    ) -> Result<(), SearchError> {
+        for document in documents(&self.touched, window.start()) {
+            let Some(estimate) = self.estimates.get_mut(document as usize % WINDOW) else {
+                continue;
+            };
+            let mut rest = rest;
+            for bounded in aside.iter().rev() {
+                if *estimate + rest < floor {
+                    break;
+                }
+                rest -= bounded.bound;
+                let Some(term) = terms.get_mut(bounded.index) else {
+                    continue;
+                };
+                let count = term.source.count(window.number, document)?;
+                if count > 0 {
+                    *estimate += bounded.value * window.share(document, count);
                 }
             }
         }
@@ -272,9 +287,27 @@ fn set_aside(terms: &[BoundedTerm], floor: f32) -> (usize, f32) {
     (aside, sum)
 }
 
-/// Whether so few chunks are touched that each is better looked up by itself.
-const fn looks_up(touched: usize, documents: &[DocId]) -> bool {
-    touched * LOOK_UP_ONE_IN < documents.len()
+/// Gives those of a term's chunks that are touched, with their places in the list.
+fn add_held(
+    words: &[u64; WINDOW_WORDS],
+    touched: usize,
+    held: &[DocId],
+    start: DocId,
+    mut add: impl FnMut(usize, DocId),
+) {
+    if touched * LOOK_UP_ONE_IN < held.len() {
+        for document in documents(words, start) {
+            if let Ok(place) = held.binary_search(&document) {
+                add(place, document);
+            }
+        }
+    } else {
+        for (place, document) in held.iter().enumerate() {
+            if holds(words, *document) {
+                add(place, *document);
+            }
+        }
+    }
 }
 
 #[inline]
