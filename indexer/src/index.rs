@@ -176,6 +176,11 @@ impl Index {
             prepared.commit()?;
             Ok(())
         })?;
+        self.renew_view()
+    }
+
+    /// Makes what was committed last visible.
+    fn renew_view(&self) -> Result<(), IndexError> {
         self.reader.reload()?;
         let earlier = self.view();
         let kept = SidecarFolder::Write(&self.sidecars);
@@ -189,7 +194,9 @@ impl Index {
         self.write(|writer| {
             writer.rollback()?;
             Ok(())
-        })
+        })?;
+        // A commit whose view could not be made is a commit all the same.
+        self.renew_view()
     }
 
     /// Every ord that has chunks here, ascending.

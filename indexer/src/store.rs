@@ -4,8 +4,12 @@
 //! and NOTHING-LOST (on opening, the index is brought up to the catalog, whatever either was
 //! doing when the process died).
 
-use std::fs::{File, TryLockError};
+mod lock;
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -13,7 +17,7 @@ use thiserror::Error;
 
 pub use crate::catalog::StoredContent;
 use crate::catalog::{
-    AccessTable, Catalog, CatalogError, Counts, HistoryRow, Ord, OutboxRow, OwnerView,
+    AccessTable, Catalog, CatalogError, Counts, HistoryRow, Ord, OutboxRow, OwnerView, Publication,
     QuarantinedFile,
 };
 
@@ -23,6 +27,7 @@ use crate::document::{Chunk, DocumentId};
 use crate::guarded::Guarded;
 use crate::index::{Index, IndexError, IndexView, Origin, PIPELINE_VERSION};
 use crate::label::Labels;
+use lock::{DirectoryLock, lock_directory};
 
 /// How often, and after what pause, opening beside a busy writer is tried again.
 const BESIDE_TRIES: u32 = 40;
@@ -68,6 +73,8 @@ pub struct Store {
     pub(crate) run: Mutex<()>,
     generation: String,
     snapshot: RwLock<Snapshot>,
+    /// Whether the catalog may say something that is not in force yet.
+    behind: AtomicBool,
     /// Held for as long as the store writes; the system lets go of it when the process ends.
     _lock: Option<DirectoryLock>,
 }
@@ -164,6 +171,7 @@ impl Store {
             run: Mutex::new(()),
             generation,
             snapshot: RwLock::new(snapshot),
+            behind: AtomicBool::new(false),
             _lock: lock,
         })
     }
@@ -265,13 +273,23 @@ impl Store {
         Ok(())
     }
 
-    /// Puts what a write changed in force for every later request.
-    pub(crate) fn publish(
-        &self,
-        documents: impl IntoIterator<Item = i64>,
-    ) -> Result<(), StoreError> {
+    /// Commits a publication and puts what it changes in force for every later request.
+    ///
+    /// INVARIANT (REVOCATION): a table is made from the one before only if that one has all that
+    /// was committed. Where something fails in between, [`catch_up`](Self::catch_up) has to come
+    /// first.
+    pub(crate) fn publish(&self, publication: &Publication<'_>) -> Result<(), StoreError> {
+        self.behind.store(true, Ordering::SeqCst);
+        self.catalog.publish(publication)?;
+        let documents = publication.documents.iter().map(|change| change.row);
         let changes = self.catalog.changes_of(documents)?;
-        self.put_in_force(self.snapshot().table.with(changes));
+        let before = self.snapshot();
+        if changes.is_empty() && before.index.version() == self.index.view().version() {
+            // What is remembered of callers stays as it is.
+            self.behind.store(false, Ordering::SeqCst);
+        } else {
+            self.put_in_force(before.table.with(changes));
+        }
         Ok(())
     }
 
@@ -283,20 +301,27 @@ impl Store {
         };
         let snapshot = self.snapshot.write();
         *snapshot.unwrap_or_else(PoisonError::into_inner) = fresh;
+        self.behind.store(false, Ordering::SeqCst);
+    }
+
+    /// Reads everything anew if an earlier write may have been committed and not put in force.
+    pub(crate) fn catch_up(&self) -> Result<(), StoreError> {
+        if self.behind.load(Ordering::SeqCst) {
+            self.index.rollback()?;
+            self.catalog.drop_staged()?;
+            self.refresh()?;
+            self.reconcile()?;
+        }
+        Ok(())
     }
 
     /// Forgets a run that failed: nothing of it was in force, and nothing is left of it.
     pub(crate) fn abandon_run(&self) {
-        let undone = self
-            .index
-            .rollback()
-            .map_err(StoreError::from)
-            .and_then(|()| Ok(self.catalog.drop_staged()?))
-            // Whether the run's commit took effect is not known: what the catalog says now counts.
-            .and_then(|_| self.refresh())
-            .and_then(|()| self.reconcile());
+        // Whether the run's commit took effect is not known: what the catalog says now counts.
+        self.behind.store(true, Ordering::SeqCst);
+        let undone = self.catch_up();
         if let Err(error) = undone {
-            // The next opening does the same again.
+            // The next run, or opening, does the same again.
             tracing::error!(%error, "a failed run could not be cleaned up now");
         }
     }
@@ -367,34 +392,4 @@ fn check_catalog_is_there(directory: &Path) -> Result<(), StoreError> {
         return Err(CatalogError::Missing(path).into());
     }
     Ok(())
-}
-
-/// The lock on a data directory. Closing its file would do, but not while a child process that is
-/// just being started still has a copy of it.
-struct DirectoryLock(File);
-
-impl Drop for DirectoryLock {
-    fn drop(&mut self) {
-        if let Err(error) = self.0.unlock() {
-            tracing::warn!(%error, "the lock on the data directory could not be given back");
-        }
-    }
-}
-
-fn lock_directory(directory: &Path) -> Result<DirectoryLock, StoreError> {
-    let folder_error = |source| StoreError::Folder {
-        path: directory.to_owned(),
-        source,
-    };
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(directory.join("lock"))
-        .map_err(folder_error)?;
-    match file.try_lock() {
-        Ok(()) => Ok(DirectoryLock(file)),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(directory.to_owned())),
-        Err(TryLockError::Error(source)) => Err(folder_error(source)),
-    }
 }

@@ -21,6 +21,8 @@ use crate::search::{Filters, MAX_QUERY_BYTES, MAX_TOP_K, Query};
 const DEFAULT_TOP_K: usize = 10;
 /// Most values of one filter.
 const MAX_FILTER_VALUES: usize = 100;
+/// Longest value of a filter, in bytes.
+const MAX_FILTER_VALUE_BYTES: usize = 512;
 
 /// Reads a value that has to be a JSON object; serde would take a list for its fields in order.
 pub(crate) fn object<'de, D, T>(from: D) -> Result<T, D::Error>
@@ -82,6 +84,13 @@ impl WireFilters {
         for (field, list) in lists {
             if list.len() > MAX_FILTER_VALUES {
                 let detail = format!("at most {MAX_FILTER_VALUES} values");
+                return Err(Problem::field(field, detail));
+            }
+            if list
+                .iter()
+                .any(|value| value.len() > MAX_FILTER_VALUE_BYTES)
+            {
+                let detail = format!("at most {MAX_FILTER_VALUE_BYTES} bytes a value");
                 return Err(Problem::field(field, detail));
             }
         }

@@ -36,7 +36,12 @@ struct Bytes;
 
 impl Weighter<Key, Arc<View>> for Bytes {
     fn weight(&self, key: &Key, view: &Arc<View>) -> u64 {
-        let key = size_of::<Key>() + size_of_val(&*key.principals);
+        let principals = size_of_val(&*key.principals);
+        let collections = match &key.collections {
+            Collections::All => 0,
+            Collections::Named(names) => names.iter().map(|name| name.len() + 64).sum(),
+        };
+        let key = size_of::<Key>() + principals + collections + key.filters.memory_bytes();
         (key + view.memory_bytes()) as u64
     }
 }
@@ -86,7 +91,7 @@ impl ViewCache {
         let passing = if *filters == Filters::default() {
             Arc::clone(&all)
         } else {
-            key.filters = filters.clone();
+            key.filters = filters.in_order();
             self.filtered_view(key, &selection, all.now, snapshot)
         };
         Views {

@@ -59,7 +59,7 @@ impl Engine {
             }
             let fields = snapshot.index.fields();
             let mut opened = SegmentSearch::open(segment, fields, permitted, passing, query)?;
-            opened.count(&shares, &mut frequencies)?;
+            opened.count_terms(&shares, &mut frequencies)?;
             segments.push(opened);
         }
         let weighted = query.terms.iter().zip(&frequencies);

@@ -3,7 +3,7 @@
 //! They narrow the candidates, not the statistics: a chunk's score is the same with and without
 //! a filter.
 
-use ambit_indexer::catalog::{Ord, Selection};
+use ambit_indexer::catalog::{self, Selection};
 use ambit_indexer::clock::Timestamp;
 use ambit_indexer::document::Kind;
 use ambit_indexer::label::Label;
@@ -26,8 +26,34 @@ pub struct Filters {
 }
 
 impl Filters {
+    /// The same conditions, equal for all that differ in order and repetition only.
+    pub(super) fn in_order(&self) -> Self {
+        fn ordered<T: Clone + Ord>(list: &[T]) -> Vec<T> {
+            let mut list = list.to_vec();
+            list.sort_unstable();
+            list.dedup();
+            list
+        }
+        Self {
+            collections: ordered(&self.collections),
+            kinds: ordered(&self.kinds),
+            services: ordered(&self.services),
+            labels: ordered(&self.labels),
+            tags: ordered(&self.tags),
+            updated_since: self.updated_since,
+        }
+    }
+
+    /// Bytes that the lists take.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let texts = [&self.collections, &self.services, &self.tags];
+        let texts = texts.into_iter().flatten();
+        let texts: usize = texts.map(|text| text.len() + 64).sum();
+        texts + self.kinds.len() + self.labels.len() * 8
+    }
+
     /// Whether a permitted document meets the conditions.
-    pub(super) fn admit(&self, selection: &Selection, ord: Ord) -> bool {
+    pub(super) fn admit(&self, selection: &Selection, ord: catalog::Ord) -> bool {
         let (Some(facts), Some(policy)) = (selection.get(ord), selection.policy(ord)) else {
             return false;
         };

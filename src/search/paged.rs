@@ -92,7 +92,7 @@ impl<'a> Paged<'a> {
 }
 
 /// How many permitted chunks hold a term.
-pub(super) fn count(
+pub(super) fn frequency(
     inverted: &InvertedIndexReader,
     info: &TermInfo,
     permitted: &Bitmap,

@@ -21,6 +21,12 @@ use super::bm25::Statistics;
 const PATCH_ONE_IN: usize = 16;
 /// A remembered frequency takes about as much as so many words of bits.
 const FREQUENCY_WORDS: usize = 4;
+/// Remembered frequencies take at most one in so many of what the bits take.
+const FREQUENCY_ONE_IN: usize = 2;
+/// So many frequencies are remembered in any case.
+const FREQUENCIES: usize = 16;
+/// What a segment takes besides.
+const SEGMENT_BYTES: usize = 768;
 
 /// The permitted chunks of one snapshot.
 #[derive(Debug)]
@@ -40,8 +46,8 @@ pub(super) struct View {
 #[derive(Clone, Debug)]
 struct Part {
     chunks: Arc<SegmentChunks>,
-    /// The segment's deleted runs that have been taken out.
-    dead: Arc<[u32]>,
+    /// How many of the segment's runs were deleted, and have been taken out.
+    dead: usize,
 }
 
 /// The permitted chunks of one segment.
@@ -76,7 +82,7 @@ impl View {
                 let part = parts.find(|part| part.chunks.segment == segment.id)?;
                 let few = touched.ords.len() * PATCH_ONE_IN <= segment.runs.len();
                 // Runs come back to life in one case only: in a view of an earlier commit.
-                let later = part.dead.len() <= segment.dead.len();
+                let later = part.dead <= segment.dead.len();
                 Some((part, (few && later).then_some(touched)))
             });
             let chunks = match known {
@@ -96,7 +102,7 @@ impl View {
             statistics.terms += chunks.terms;
             parts.push(Part {
                 chunks,
-                dead: Arc::clone(&segment.dead),
+                dead: segment.dead.len(),
             });
         }
         Self {
@@ -123,7 +129,8 @@ impl View {
     pub(super) fn memory_bytes(&self) -> usize {
         let parts = self.parts.iter();
         let bits: usize = parts.map(|part| part.chunks.bits.memory_bytes()).sum();
-        bits + bits / 2 + self.parts.len() * 256 + size_of::<Self>()
+        let frequencies = bits / FREQUENCY_ONE_IN + self.parts.len() * SEGMENT_BYTES;
+        bits + frequencies + self.permitted.memory_bytes() + size_of::<Self>()
     }
 }
 
@@ -184,7 +191,8 @@ impl SegmentChunks {
     pub(super) fn remember_frequency(&self, postings_start: u64, frequency: u32) {
         let known = self.frequencies.lock();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
-        let room = (self.bits.words().len() / FREQUENCY_WORDS).max(16);
+        let words = self.bits.words().len() / FREQUENCY_ONE_IN;
+        let room = (words / FREQUENCY_WORDS).max(FREQUENCIES);
         if known.len() >= room {
             known.clear();
         }
@@ -223,8 +231,8 @@ fn patched(
             }
         }
     }
-    // Deleted chunks stay deleted, so a list of the same length is the same list.
-    if part.dead.len() != segment.dead.len() {
+    // Deleted chunks stay deleted, so as many are the same ones.
+    if part.dead != segment.dead.len() {
         for &position in segment.dead.iter() {
             if let Some(run) = segment.runs.get(position as usize) {
                 set(run, false);

@@ -67,6 +67,7 @@ fn invalid_filters() -> Vec<(String, &'static str)> {
         (filters(json!([])), "filters"),
         (filters(json!({"acl": ["everyone"]})), "filters.acl"),
         (filters(json!({"owners": ["x"]})), "filters.owners"),
+        (filters(json!({"tags": ["x".repeat(513)]})), "filters.tags"),
         (
             filters(json!({"collections": "ops"})),
             "filters.collections",

@@ -95,7 +95,9 @@ impl<'a> Reading<'a> {
         let tags: String = row.get(5)?;
         let tags = strings_from_text(&tags)?;
         let service: Option<String> = row.get(4)?;
-        let kind_name: String = row.get(3)?;
+        let kind_name: Option<String> = row.get(3)?;
+        let kind_name = kind_name
+            .ok_or_else(|| CatalogError::Damaged("a live document has no revision".to_owned()))?;
         Ok(LiveDocument {
             ord: row.get(1)?,
             policy: self.class(row.get(2)?, id.collection())?,

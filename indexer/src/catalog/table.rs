@@ -28,8 +28,12 @@ use rows::Rows;
 /// Number of a revision; never reused.
 pub type Ord = u32;
 
-/// How many writes back the log reaches.
+/// How many writes back the log reaches at most.
 const LOGGED_WRITES: usize = 256;
+/// With more changes than this, and than one in so many documents, making anew what depends on
+/// them costs less than following them.
+const LOGGED_ORDS: usize = 4096;
+const LOGGED_ONE_IN: usize = 16;
 
 /// What the table knows of a document besides its policy: enough to filter and to order hits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,8 +110,9 @@ impl AccessTable {
         table
     }
 
-    /// The table after a write. The cost depends on the number of changes, not on that of
-    /// documents.
+    /// The table after a write. What grows with the corpus is a list of pages, a number for each
+    /// policy, and the copy of what is known of policies when one comes or goes; texts and facts
+    /// of other documents are not touched.
     #[must_use]
     pub fn with(&self, changes: impl IntoIterator<Item = Change>) -> Self {
         let mut table = self.clone();
@@ -124,10 +129,23 @@ impl AccessTable {
         }
         table.version = next_version();
         table.log.push_back((self.version, Arc::new(touched)));
-        if table.log.len() > LOGGED_WRITES {
-            table.log.pop_front();
+        table.shorten_log();
+        if table.classes.forget_gone() {
+            table.log.clear();
         }
         table
+    }
+
+    fn shorten_log(&mut self) {
+        let most = LOGGED_ORDS.max(self.documents / LOGGED_ONE_IN);
+        let ords = self.log.iter().map(|(_, touched)| touched.ords.len());
+        let mut ords: usize = ords.sum();
+        while ords > most || self.log.len() > LOGGED_WRITES {
+            let Some((_, oldest)) = self.log.pop_front() else {
+                break;
+            };
+            ords -= oldest.ords.len();
+        }
     }
 
     fn put(&mut self, document: LiveDocument, touched: &mut Touched) {
@@ -334,5 +352,10 @@ impl Permitted {
     /// The version of the table that it is of.
     pub const fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Bytes held.
+    pub fn memory_bytes(&self) -> usize {
+        self.classes.len()
     }
 }

@@ -3,8 +3,10 @@
 //! For every window of chunks, the pairs of length and count that can give the highest score: a
 //! pair is kept unless another one is at least as short and as frequent, so the bound holds for
 //! every average length, and thus for every caller. For the most frequent terms also a bit for
-//! every chunk that holds it, and how often it does. A sidecar depends on its segment alone: neither on callers
-//! nor on policies nor on deletions. It is derived: one that is missing or damaged is made again.
+//! every chunk that holds it, and how often it does.
+//!
+//! A sidecar depends on its segment alone: neither on callers nor on policies nor on deletions. It
+//! is derived: one that is missing or damaged is made again.
 
 mod build;
 mod file;
@@ -87,6 +89,32 @@ impl Sidecar {
             peaks: self.peaks.get(position)?,
             frequent: self.frequent.get(position),
         })
+    }
+
+    /// Whether it is of the form that a segment of so many chunks needs. What is missing from a
+    /// sidecar would be missing from answers.
+    fn fits(&self, chunks: u32) -> bool {
+        let windows = chunks.div_ceil(WINDOW_CHUNKS) as usize;
+        let words = chunks.div_ceil(u64::BITS) as usize;
+        let peaks = |peaks: &WindowPeaks| {
+            let end = peaks.starts.last().map(|end| *end as usize);
+            peaks.starts.len() == windows + 1
+                && peaks.starts.is_sorted()
+                && end == Some(peaks.peaks.len())
+        };
+        let frequent = |term: &FrequentTerm| {
+            let held: u32 = term.bits.iter().map(|word| word.count_ones()).sum();
+            term.bits.len() == words
+                && term.ranks.len() == words.div_ceil(RANK_WORDS)
+                && term.counts.len() == (held as usize).div_ceil(2)
+        };
+        let listed = |key: &(u64, u32)| (key.1 as usize) < self.peaks.len();
+        self.keys.is_sorted_by(|a, b| a.0 < b.0)
+            && self.keys.iter().all(listed)
+            && self.keys.len() == self.peaks.len()
+            && self.frequent.len() <= self.peaks.len()
+            && self.peaks.iter().all(peaks)
+            && self.frequent.iter().all(frequent)
     }
 
     /// Bytes held.

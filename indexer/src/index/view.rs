@@ -28,6 +28,8 @@ pub struct Segment {
     pub chunks: DocId,
     /// Positions of the runs that are deleted, ascending.
     pub dead: Arc<[u32]>,
+    /// How many chunks are deleted.
+    deleted: u32,
 }
 
 /// What one commit holds.
@@ -75,7 +77,14 @@ impl IndexView {
             segments.push(Segment {
                 id: reader.segment_id(),
                 chunks: reader.max_doc(),
-                dead: dead_runs(reader, &runs),
+                // Chunks do not come back within a segment, so as many are the same ones.
+                dead: match same {
+                    Some(segment) if segment.deleted == reader.num_deleted_docs() => {
+                        Arc::clone(&segment.dead)
+                    }
+                    _ => dead_runs(reader, &runs),
+                },
+                deleted: reader.num_deleted_docs(),
                 runs,
                 sidecar,
             });

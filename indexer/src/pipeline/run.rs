@@ -27,6 +27,7 @@ pub fn index_folders(
 ) -> Result<RunReport, RunError> {
     check_collection(options.collection)?;
     let turn = store.run.lock().unwrap_or_else(PoisonError::into_inner);
+    store.catch_up()?;
     let listing = folder::list(options.roots)?;
     let labels = store.catalog.labels();
     let policies_before = FolderPolicies::fingerprint(&listing);
@@ -115,8 +116,7 @@ fn publish(
         store.index.delete(superseded.iter().copied())?;
         store.commit_index()?;
     }
-    store.catalog.publish(publication)?;
-    store.publish(publication.documents.iter().map(|change| change.row))?;
+    store.publish(publication)?;
     Ok(())
 }
 

@@ -246,3 +246,62 @@ fn the_log_reaches_back_256_writes() {
             .is_empty()
     );
 }
+
+/// A document of a fresh policy, whose one entry ends at an instant of its own.
+fn ending(write: u32) -> LiveDocument {
+    let entry = Entry {
+        grants: true,
+        who: 0,
+        until: Some(i64::from(write)),
+    };
+    live(0, write, &[entry], 0)
+}
+
+#[test]
+fn ends_of_entries_that_are_gone_are_forgotten() {
+    let mut table = Arc::new(AccessTable::new([]));
+    let mut forgot = 0;
+    for write in 0..5000_u32 {
+        let document = ending(write);
+        let change = Change {
+            id: document.facts.id.clone(),
+            live: Some(document),
+        };
+        let next = Arc::new(table.with([change]));
+        // What was found by the old ends must not be brought to a table with fewer.
+        forgot += u32::from(next.touched_since(table.version()).is_none());
+        table = next;
+        let end = instant(i64::from(write));
+        assert_eq!(table.period(end), Some(end));
+    }
+    assert_eq!(forgot, 1);
+    assert_eq!(table.period(instant(10)), None);
+}
+
+#[test]
+fn the_log_is_bounded_in_changes_too() {
+    let all = |policy: u8| {
+        (0..3000_u32).map(move |ord| {
+            let entry = Entry {
+                grants: true,
+                who: policy,
+                until: None,
+            };
+            let mut document = live(0, ord, &[entry], 0);
+            document.facts.id = DocumentId::new("ops", &format!("{ord}")).unwrap();
+            document
+        })
+    };
+    let first = Arc::new(AccessTable::new(all(0)));
+    let change = |live: LiveDocument| Change {
+        id: live.facts.id.clone(),
+        live: Some(live),
+    };
+    let second = first.with(all(1).map(change));
+    let third = second.with(all(2).map(change));
+    assert_eq!(
+        third.touched_since(second.version()).unwrap().ords.len(),
+        3000
+    );
+    assert!(third.touched_since(first.version()).is_none());
+}

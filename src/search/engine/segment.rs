@@ -122,7 +122,7 @@ impl<'a> SegmentSearch<'a> {
 
     /// Adds, for each term, in how many permitted chunks of the segment it occurs. Lists that have
     /// to be read for that are kept.
-    pub(super) fn count(
+    pub(super) fn count_terms(
         &mut self,
         shares: &Shares,
         frequencies: &mut [u64],
@@ -151,10 +151,13 @@ impl<'a> SegmentSearch<'a> {
             Source::Frequent(frequent, _) => self.permitted.bits.count_common(frequent.bits()),
             _ if self.is_worth_a_list(term) => {
                 let (list, frequency) = self.list(term, shares)?;
-                term.source = Source::List(list);
+                // Where a term goes with a permission there may be far more than expected.
+                if term.sidecar.is_none() || u64::from(frequency) <= LIST_CHUNKS * 4 {
+                    term.source = Source::List(list);
+                }
                 frequency
             }
-            _ => paged::count(&self.inverted, &term.info, &self.permitted.bits)?,
+            _ => paged::frequency(&self.inverted, &term.info, &self.permitted.bits)?,
         };
         self.permitted.remember_frequency(start, frequency);
         Ok(frequency)

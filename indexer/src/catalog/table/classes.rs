@@ -13,6 +13,9 @@ use crate::clock::Timestamp;
 use crate::guarded::PolicyClass;
 use crate::principal::Principal;
 
+/// So many instants and principals are no reason to look which are gone.
+const KEPT_ANYWAY: usize = 4096;
+
 /// Policies by number, with how many documents each has.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Classes {
@@ -30,6 +33,8 @@ struct Known {
     ends: BTreeSet<Timestamp>,
     /// Every principal that some entry names, or named.
     named: HashSet<Principal, RandomState>,
+    /// How many instants and principals there were when only those of policies in use were kept.
+    kept: usize,
 }
 
 impl Classes {
@@ -88,6 +93,26 @@ impl Classes {
             known.numbers.remove(&policy);
             known.free.push(number);
         }
+        true
+    }
+
+    /// Forgets instants and principals of policies that are gone, once they may be the most of
+    /// all. What was found by them before must not be compared with what is found after.
+    pub(super) fn forget_gone(&mut self) -> bool {
+        let held = self.known.ends.len() + self.known.named.len();
+        if held <= self.known.kept * 2 + KEPT_ANYWAY {
+            return false;
+        }
+        let known = Arc::make_mut(&mut self.known);
+        known.ends.clear();
+        known.named.clear();
+        for policy in known.policies.iter().flatten() {
+            for written in &policy.acl.entries {
+                known.ends.extend(written.entry.until);
+                known.named.insert(written.entry.principal);
+            }
+        }
+        known.kept = known.ends.len() + known.named.len();
         true
     }
 

@@ -1,7 +1,6 @@
 //! The rows of the access table: ord → class and facts, in pages that versions of the table share.
 //!
-//! A write copies the pages that it touches and nothing else, so its cost does not grow with the
-//! corpus.
+//! A write copies the pages that it touches, and the list of pages.
 
 use std::sync::Arc;
 
@@ -22,7 +21,7 @@ pub(super) struct Rows {
 struct Page {
     /// Apart from the facts, because building a scope reads all classes and nothing else.
     classes: [u32; PAGE_ROWS],
-    facts: Vec<Option<DocumentFacts>>,
+    facts: Vec<Option<Arc<DocumentFacts>>>,
     live: usize,
 }
 
@@ -47,7 +46,7 @@ impl Rows {
     /// The facts of a live ord.
     pub(super) fn facts(&self, ord: Ord) -> Option<&DocumentFacts> {
         let page = self.pages.get(ord as usize / PAGE_ROWS)?.as_ref()?;
-        page.facts.get(ord as usize % PAGE_ROWS)?.as_ref()
+        page.facts.get(ord as usize % PAGE_ROWS)?.as_deref()
     }
 
     /// Puts a live row in place; returns the class that the ord had.
@@ -61,7 +60,7 @@ impl Rows {
         let row = ord as usize % PAGE_ROWS;
         let (slot, facts_slot) = (page.classes.get_mut(row)?, page.facts.get_mut(row)?);
         let before = std::mem::replace(slot, class);
-        *facts_slot = Some(facts);
+        *facts_slot = Some(Arc::new(facts));
         if before == NOBODY {
             page.live += 1;
             return None;
@@ -100,9 +99,11 @@ impl Rows {
         let kept = self.pages.iter().flatten();
         let facts = kept.clone().flat_map(|page| page.facts.iter().flatten());
         let texts: usize = facts
-            .map(|facts| facts.id.as_str().len() + 16 + facts.tags.len() * 16)
+            .map(|facts| {
+                size_of::<DocumentFacts>() + 48 + facts.id.as_str().len() + facts.tags.len() * 16
+            })
             .sum();
-        let page = size_of::<Page>() + PAGE_ROWS * size_of::<Option<DocumentFacts>>();
+        let page = size_of::<Page>() + PAGE_ROWS * size_of::<Option<Arc<DocumentFacts>>>();
         self.pages.len() * size_of::<Option<Arc<Page>>>() + kept.count() * page + texts
     }
 }

@@ -15,7 +15,10 @@ use crate::index::IndexError;
 
 /// A term in fewer chunks needs no peaks: all its postings are read in a few microseconds. So a
 /// segment with fewer chunks needs no sidecar.
+///
+/// In a large segment more is asked for: so many chunks a window that its peaks say something.
 pub const PEAKS_FROM: u32 = 2048;
+const CHUNKS_A_WINDOW: u32 = 4;
 /// A term is frequent if it is in one of so many chunks: about where its bits take less room than
 /// its postings.
 const FREQUENT_ONE_IN: u32 = 32;
@@ -25,15 +28,14 @@ const MAX_FREQUENT: usize = 384;
 /// Makes the sidecar of a segment.
 pub(in crate::index) fn build(reader: &SegmentReader, field: Field) -> Result<Sidecar, IndexError> {
     let mut sidecar = Sidecar::default();
-    if reader.max_doc() < PEAKS_FROM {
-        return Ok(sidecar);
-    }
     let inverted = reader.inverted_index(field)?;
     let norms = reader.get_fieldnorms_reader(field)?;
+    let windows = reader.max_doc().div_ceil(WINDOW_CHUNKS);
+    let peaks_from = PEAKS_FROM.max(windows * CHUNKS_A_WINDOW);
     let mut infos = Vec::new();
     let mut terms = inverted.terms().stream()?;
     while let Some((_, info)) = terms.next() {
-        if info.doc_freq >= PEAKS_FROM {
+        if info.doc_freq >= peaks_from {
             infos.push(info.clone());
         }
     }
@@ -48,7 +50,7 @@ pub(in crate::index) fn build(reader: &SegmentReader, field: Field) -> Result<Si
             peaks: PeakWriter::default(),
         };
         read.postings(&inverted, info, &norms)?;
-        let peaks = read.peaks.finish(reader.max_doc().div_ceil(WINDOW_CHUNKS));
+        let peaks = read.peaks.finish(windows);
         sidecar
             .keys
             .push((info.postings_range.start as u64, position));

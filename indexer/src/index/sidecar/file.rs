@@ -5,10 +5,10 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::{FrequentTerm, Peak, Sidecar, WindowPeaks};
+use super::{FrequentTerm, Peak, Sidecar, WINDOW_CHUNKS, WindowPeaks};
 
 /// First bytes of the file; the digit is the version of the format.
-const MAGIC: &[u8; 8] = b"AMBSIDE2";
+const MAGIC: &[u8; 8] = b"AMBSIDE3";
 const CHECKSUM_BYTES: usize = 4;
 
 /// What a sidecar belongs to.
@@ -30,6 +30,7 @@ pub(in crate::index) fn write(
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(identity.segment.as_bytes());
     put_u32(&mut bytes, identity.chunks);
+    put_u32(&mut bytes, WINDOW_CHUNKS);
     put_length(&mut bytes, sidecar.keys.len());
     for (start, position) in &sidecar.keys {
         bytes.extend_from_slice(&start.to_le_bytes());
@@ -92,7 +93,8 @@ pub(in crate::index) fn read(path: &Path, identity: &Identity) -> Option<Sidecar
     let mut rest = Rest(body);
     let head = rest.take(MAGIC.len())? == MAGIC
         && rest.take(identity.segment.len())? == identity.segment.as_bytes()
-        && rest.number()? == identity.chunks;
+        && rest.number()? == identity.chunks
+        && rest.number()? == WINDOW_CHUNKS;
     if !head {
         return None;
     }
@@ -106,11 +108,12 @@ pub(in crate::index) fn read(path: &Path, identity: &Identity) -> Option<Sidecar
     let peaks = peaks.collect::<Option<_>>()?;
     let count = rest.number()?;
     let frequent = (0..count).map(|_| term(&mut rest)).collect::<Option<_>>()?;
-    rest.0.is_empty().then_some(Sidecar {
+    let sidecar = Sidecar {
         keys,
         peaks,
         frequent,
-    })
+    };
+    (rest.0.is_empty() && sidecar.fits(identity.chunks)).then_some(sidecar)
 }
 
 fn window_peaks(rest: &mut Rest<'_>) -> Option<WindowPeaks> {
