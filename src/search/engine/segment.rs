@@ -19,7 +19,7 @@ use crate::search::view::SegmentChunks;
 use crate::search::{SearchError, phrase};
 
 /// A term in no more permitted chunks than about these is read at once.
-const LIST_CHUNKS: u64 = 4096;
+const LIST_CHUNKS: u64 = 1024;
 
 /// One segment with the terms of a query.
 pub(super) struct SegmentSearch<'a> {
