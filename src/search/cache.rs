@@ -113,18 +113,12 @@ impl ViewCache {
             let (selection, touched) = door::reselect(scope, table, &view.permitted)?;
             Some((view, selection, touched))
         });
-        let Some((earlier, selection, touched)) = known else {
-            let selection = door::select(scope, table);
-            let view = View::new(&selection, scope.now(), snapshot, None, |ord| {
-                selection.permits(ord)
-            });
-            let view = self.keep(key.clone(), view);
-            return (selection, view);
+        let (selection, patch) = match known {
+            Some((view, selection, _)) if view.is_of(snapshot) => return (selection, view),
+            Some((view, selection, touched)) => (selection, Some((view, touched))),
+            None => (door::select(scope, table), None),
         };
-        if earlier.is_of(snapshot) {
-            return (selection, earlier);
-        }
-        let patch = Some((&*earlier, &touched));
+        let patch = patch.as_ref().map(|(view, touched)| (&**view, touched));
         let view = View::new(&selection, scope.now(), snapshot, patch, |ord| {
             selection.permits(ord)
         });

@@ -50,7 +50,7 @@ pub(super) fn read(postings: &mut BlockSegmentPostings, wanted: &Wanted<'_>) -> 
 /// Whether looking for each permitted chunk costs less than reading all postings.
 ///
 /// The figures are nanoseconds, measured once; only their proportions matter.
-pub(super) fn walks_scope(postings: u32, permitted: u32) -> bool {
+fn walks_scope(postings: u32, permitted: u32) -> bool {
     let (postings, permitted) = (u64::from(postings), u64::from(permitted));
     let blocks = postings / BLOCK as u64;
     let scope = permitted * 16 + permitted.min(blocks) * 70 + blocks * 4;

@@ -6,7 +6,7 @@
 //! touched, and gives what making it anew would give).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use ambit_indexer::catalog::{Ord, Permitted, Selection, Touched};
 use ambit_indexer::clock::Timestamp;
@@ -61,7 +61,7 @@ pub(super) struct SegmentChunks {
     /// Terms of all of them.
     terms: u64,
     /// In how many of them a term occurs, by where its postings begin.
-    frequencies: Mutex<HashMap<u64, u32>>,
+    frequencies: RwLock<HashMap<u64, u32>>,
 }
 
 impl View {
@@ -141,7 +141,7 @@ impl SegmentChunks {
             bits: Bitmap::new(segment.chunks),
             count: 0,
             terms: 0,
-            frequencies: Mutex::default(),
+            frequencies: RwLock::default(),
         };
         for run in segment.runs.iter() {
             if admits(run.ord) {
@@ -176,20 +176,20 @@ impl SegmentChunks {
             bits: self.bits.clone(),
             count: self.count,
             terms: self.terms,
-            frequencies: Mutex::default(),
+            frequencies: RwLock::default(),
         }
     }
 
     /// In how many of the chunks a term occurs, if that is remembered.
     pub(super) fn known_frequency(&self, postings_start: u64) -> Option<u32> {
-        let known = self.frequencies.lock();
+        let known = self.frequencies.read();
         let known = known.unwrap_or_else(PoisonError::into_inner);
         known.get(&postings_start).copied()
     }
 
     /// Remembers in how many of the chunks a term occurs.
     pub(super) fn remember_frequency(&self, postings_start: u64, frequency: u32) {
-        let known = self.frequencies.lock();
+        let known = self.frequencies.write();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
         let words = self.bits.words().len() / FREQUENCY_ONE_IN;
         let room = (words / FREQUENCY_WORDS).max(FREQUENCIES);

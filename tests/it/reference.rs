@@ -224,3 +224,36 @@ async fn hidden_documents_do_not_crowd_out_visible_ones() {
     let client = test.client(&user("mallory", &[]));
     assert_eq!(client.search("failover").await.documents().len(), 12);
 }
+
+/// What is remembered of callers makes no difference to answers; room for nothing neither.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cache_without_room_changes_no_answer() {
+    let documents = (0..20).map(|number| {
+        let reader = if number % 3 == 0 {
+            "group:sre"
+        } else {
+            "everyone"
+        };
+        let text = format!("{} database\n", "padding ".repeat(number));
+        Planted::plain(
+            &format!("{number}.md"),
+            acl([grant(reader)]),
+            "failover",
+            &text,
+        )
+    });
+    let corpus = Corpus::default().with(documents);
+    let mut answers = Vec::new();
+    for config in ["", "[search]\nview_bytes = 0\n"] {
+        let test = TestApp::with(&[], config).await;
+        test.index(corpus.clone());
+        let client = test.client(&user("mallory", &[]));
+        for query in ["database", "failover database", "database"] {
+            let found = hits(&client.search(query).await);
+            assert!(!found.is_empty());
+            answers.push(found);
+        }
+    }
+    let (roomy, tight) = answers.split_at(3);
+    assert_eq!(roomy, tight);
+}
